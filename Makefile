@@ -1,0 +1,59 @@
+# make run    set up and serve the network in the box (make run MODEL=ResNet50 for another)
+# make test   set up and run every test
+# make lint   format, lint, types, import rules
+# make bench  measure this machine
+# make lock   choose the newest versions that the ranges allow
+
+PYTHON ?= python3
+MODEL ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SERVING := .make/serving
+ALL := .make/all
+DEV := .make/dev
+
+.PHONY: run test lint bench lock clean
+
+run: $(if $(MODEL),$(ALL),$(SERVING))
+	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(OPTIONS)
+
+test: $(DEV)
+	@$(BIN)/python tests/needs.py
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV)
+	$(BIN)/python -m benchmarks.serve
+
+lock: $(DEV)
+	$(BIN)/python -m pip install -q pip-tools
+	$(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --no-emit-options --upgrade -o requirements.lock requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) .make
+
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Shiwu needs Python 3.11 or newer; name it: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv"; exit 1; }
+
+# The lock file holds the versions that the tests ran with.
+define install
+@echo "Installing $(1) (once) ..."
+@$(BIN)/python -m pip install -q --disable-pip-version-check -r $(1) -c requirements.lock
+@mkdir -p .make && touch $@
+endef
+
+$(SERVING): requirements-serving.txt requirements.lock | $(VENV)
+	$(call install,requirements-serving.txt)
+
+$(ALL): requirements.txt requirements-serving.txt requirements.lock | $(VENV)
+	$(call install,requirements.txt)
+
+$(DEV): requirements-dev.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)
+	$(call install,requirements-dev.txt)

@@ -1,0 +1,1 @@
+"""HTTP, and only HTTP: requests to options and bytes, answers and errors to replies."""

@@ -1,0 +1,69 @@
+"""What /metrics tells Prometheus; right under several workers."""
+
+import os
+
+import flask
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+from api.logs import seconds
+from serving.answer import Timings
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REQUESTS = Counter("shiwu_requests_total", "Requests answered.", ["route", "outcome"])
+TOTAL = Histogram("shiwu_request_seconds", "From request to reply.", ["route"], buckets=_SECONDS)
+WAIT = Histogram("shiwu_wait_seconds", "A photo's time in the queue.", ["model"], buckets=_SECONDS)
+DECODE = Histogram("shiwu_decode_seconds", "Bytes to a square.", ["model"], buckets=_SECONDS)
+INFER = Histogram("shiwu_infer_seconds", "Square to numbers.", ["model"], buckets=_SECONDS)
+IN_FLIGHT = Gauge("shiwu_in_flight", "Requests being answered.", multiprocess_mode="livesum")
+WAITING = Gauge("shiwu_queue_length", "Photos in the queue.", multiprocess_mode="livesum")
+READY = Gauge("shiwu_ready", "Workers that are ready.", multiprocess_mode="livesum")
+
+
+def register(app: flask.Flask) -> None:
+    """Count and time every request."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_leave)
+
+
+def observe(model: str, timings: Timings) -> None:
+    """Count one photo's way."""
+    WAIT.labels(model).observe(timings.wait_s)
+    DECODE.labels(model).observe(timings.decode_s)
+    INFER.labels(model).observe(timings.infer_s)
+
+
+def exposition() -> flask.Response:
+    """All metrics, of all workers where there are several."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return flask.Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _begin() -> None:
+    IN_FLIGHT.inc()
+    flask.g.in_flight = True
+
+
+def _end(response: flask.Response) -> flask.Response:
+    route = flask.request.url_rule.rule if flask.request.url_rule else "unmatched"
+    REQUESTS.labels(route, flask.g.get("outcome", "ok")).inc()
+    TOTAL.labels(route).observe(seconds())
+    return response
+
+
+def _leave(_: BaseException | None) -> None:
+    if flask.g.pop("in_flight", False):
+        IN_FLIGHT.dec()

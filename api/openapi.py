@@ -1,0 +1,208 @@
+"""The service, described in OpenAPI 3.1, from the very schemas and options that the code uses."""
+
+import json
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from api import options, schemas
+from version import VERSION
+
+_REFUSALS = {
+    400: "No photo, or an option that is unknown or out of range",
+    404: "There is nothing at this address",
+    411: "The request doesn't say how long its body is",
+    413: "Too many bytes or pixels",
+    415: "Not a picture in an allowed format",
+    422: "An allowed format, but it can't be decoded",
+    500: "Our fault",
+    503: "The queue is full, or a network is still being loaded; see Retry-After",
+    504: "The deadline passed",
+}
+_UPLOAD_REFUSALS = (400, 411, 413, 415, 422, 500, 503, 504)
+_PREDICT_OPTIONS = ("top", "threshold", "model", "fit")
+_PHOTO = {"type": "string", "format": "binary"}
+_BASE64 = {"type": "string", "contentEncoding": "base64"}
+
+
+_REF = "#/components/schemas/{model}"
+_SCHEMAS: tuple[type[BaseModel], ...] = (
+    schemas.Predicted,
+    schemas.PredictedMany,
+    schemas.Refused,
+    schemas.Models,
+    schemas.Model,
+    schemas.Labels,
+    schemas.Health,
+)
+
+
+@cache
+def as_json() -> str:
+    """The document as JSON."""
+    return json.dumps(document(), ensure_ascii=False)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document; not to be changed."""
+    _, definitions = models_json_schema(
+        [(schema, "serialization") for schema in _SCHEMAS], ref_template=_REF
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Shiwu 识物",
+            "version": VERSION,
+            "description": "A photo in, names out.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(),
+        "components": {"schemas": definitions["$defs"]},
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/predict": {
+            "post": _operation(
+                "predict",
+                "What is on the photo, or on each of several",
+                {
+                    200: _json_reply(
+                        "The names, most probable first", schemas.Predicted, schemas.PredictedMany
+                    )
+                },
+                _UPLOAD_REFUSALS,
+                _PREDICT_OPTIONS,
+                body=_body(several=True, form_options=_PREDICT_OPTIONS),
+            )
+        },
+        "/image": {
+            "post": _operation(
+                "keepImage",
+                "The photo back, upright and without metadata, and an address to fetch it again",
+                {200: _jpeg_reply(kept=True)},
+                _UPLOAD_REFUSALS,
+                ("width",),
+                body=_body(several=False, form_options=("width",)),
+            )
+        },
+        "/image/{image_id}": {
+            "get": _operation(
+                "keptImage",
+                "A picture that POST /image made, until it expires",
+                {200: _jpeg_reply(kept=False)},
+                (404, 503),
+                parameters=[_path_parameter("image_id")],
+            )
+        },
+        "/models": _get("models", "Every network that can be served", schemas.Models, (400,)),
+        "/models/{name}": {
+            "get": _operation(
+                "model",
+                "One network that can be served",
+                {200: _json_reply("The network", schemas.Model)},
+                (400, 404),
+                parameters=[_path_parameter("name")],
+            )
+        },
+        "/labels": _get(
+            "labels", "The classes of a network", schemas.Labels, (400, 503), ("model",)
+        ),
+        "/healthz": _get("healthz", "Whether the process is alive", schemas.Health),
+        "/readyz": _get("readyz", "Whether photos are welcome", schemas.Health, (503,)),
+        "/metrics": {
+            "get": _operation(
+                "metrics",
+                "Counters and histograms, for Prometheus",
+                {200: {"description": "Metrics", "content": {"text/plain": {}}}},
+            )
+        },
+    }
+
+
+def _get(
+    name: str,
+    summary: str,
+    schema: type[BaseModel],
+    refusals: tuple[int, ...] = (),
+    known: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    return {"get": _operation(name, summary, {200: _json_reply(summary, schema)}, refusals, known)}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    replies: dict[int, Any],
+    refusals: tuple[int, ...] = (),
+    known: tuple[str, ...] = (),
+    *,
+    parameters: list[dict[str, Any]] | None = None,
+    body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    refused = {status: _json_reply(_REFUSALS[status], schemas.Refused) for status in refusals}
+    operation = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [*(parameters or []), *map(_query_parameter, known)],
+        "responses": {str(status): reply for status, reply in (replies | refused).items()},
+    }
+    return operation | ({"requestBody": body} if body else {})
+
+
+def _body(*, several: bool, form_options: tuple[str, ...]) -> dict[str, Any]:
+    """The three ways in which photos come."""
+    named = {name: dict(options.OPTIONS[name].schema) for name in form_options}
+    form: dict[str, Any] = _PHOTO
+    text: dict[str, Any] = _BASE64
+    if several:
+        form = {"type": "array", "items": _PHOTO, "minItems": 1}
+        text = {"anyOf": [_BASE64, {"type": "array", "items": _BASE64, "minItems": 1}]}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _object({"image": form, **named})},
+            "application/json": {"schema": _object({"image": text, **named})},
+            "image/*": {"schema": _PHOTO},
+        },
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["image"],
+        "additionalProperties": False,
+    }
+
+
+def _query_parameter(name: str) -> dict[str, Any]:
+    option = options.OPTIONS[name]
+    described = f"{option.meaning}; {option.allowed}"
+    return {"name": name, "in": "query", "description": described, "schema": dict(option.schema)}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _json_reply(description: str, *kinds: type[BaseModel]) -> dict[str, Any]:
+    said = [{"$ref": _REF.format(model=kind.__name__)} for kind in kinds]
+    schema = said[0] if len(said) == 1 else {"anyOf": said}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _jpeg_reply(*, kept: bool) -> dict[str, Any]:
+    reply: dict[str, Any] = {
+        "description": "A JPEG without metadata",
+        "content": {"image/jpeg": {"schema": _PHOTO}},
+    }
+    if kept:
+        where = {"description": "where to GET it until it expires", "schema": {"type": "string"}}
+        reply["headers"] = {"Content-Location": where}
+    return reply

@@ -1,0 +1,122 @@
+"""What a request may ask for, checked: from texts in a query or a form to values."""
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from errors import RequestError
+
+MAX_TOP = 1000
+MAX_WIDTH = 16384
+
+
+class BadOption(RequestError):
+    """An option is unknown, given twice, or has a value that is not allowed."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A row of the table: how a text becomes a value, and what is allowed, in words."""
+
+    parse: Callable[[str], Any]
+    allowed: str
+    meaning: str
+    schema: Mapping[str, Any]
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise ValueError
+        number = int(text)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _probability(text: str) -> float:
+    number = float(text) if text.isascii() and "_" not in text else math.nan
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return parse
+
+
+OPTIONS = {
+    "top": Option(
+        _whole(1, MAX_TOP),
+        f"a whole number from 1 to {MAX_TOP}",
+        "how many names to return",
+        {"type": "integer", "minimum": 1, "maximum": MAX_TOP, "default": 5},
+    ),
+    "threshold": Option(
+        _probability,
+        "a number from 0 to 1",
+        "leave out names that are less probable",
+        {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+    ),
+    "model": Option(str, "a name", "which of the loaded networks answers", {"type": "string"}),
+    "fit": Option(
+        _one_of("crop", "stretch"),
+        "crop or stretch",
+        "how the photo becomes a square",
+        {"type": "string", "enum": ["crop", "stretch"]},
+    ),
+    "width": Option(
+        _whole(1, MAX_WIDTH),
+        f"a whole number of pixels from 1 to {MAX_WIDTH}",
+        "shrink the picture to this width; it is never enlarged",
+        {"type": "integer", "minimum": 1, "maximum": MAX_WIDTH},
+    ),
+}
+
+
+def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, Any]:
+    """The values of the options given.
+
+    Args:
+        given: names and texts, as they came.
+        known: names of `OPTIONS` that this address understands.
+
+    Raises:
+        BadOption: a name that isn't known, one given twice, a value that isn't allowed.
+    """
+    known = list(known)
+    values: dict[str, Any] = {}
+    for name, text in given:
+        if name not in known:
+            raise BadOption(_unknown(name, known))
+        if name in values:
+            raise BadOption(f"the option {name} is given twice; give it once")
+        values[name] = _value(name, text)
+    return values
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return OPTIONS[name].parse(text)
+    except ValueError:
+        raise BadOption(f"{name}={_short(text)!r} is not {OPTIONS[name].allowed}") from None
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name[:64], known, n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    understood = f"understood here: {', '.join(known)}" if known else "none is understood here"
+    return f"there is no option {_short(name)!r}{hint} ({understood})"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:40] + "…"

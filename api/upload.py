@@ -1,0 +1,131 @@
+"""The photos in a request's body: multipart, raw, or base64 in JSON; in memory, never on disk."""
+
+import base64
+import binascii
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import flask
+
+from errors import RequestError
+
+FIELD = "image"
+# What a body may hold besides photos: boundaries, part headers, options.
+ENVELOPE_BYTES = 64 * 1024
+MAX_PARTS = 256
+_DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
+
+
+class BadUpload(RequestError):
+    """There is no photo in the body, or the body is not what its headers say."""
+
+
+class LengthRequired(RequestError):
+    """The request doesn't say how long its body is."""
+
+
+class BodyTooLarge(RequestError):
+    """The body is longer than allowed; it was refused unread."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Photos as they came, and the options that came in the same body."""
+
+    photos: list[bytes]
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Request(flask.Request):
+    """A request whose files stay in memory: by default, large ones are spooled to disk."""
+
+    max_form_parts = MAX_PARTS
+    max_form_memory_size = ENVELOPE_BYTES
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+        return io.BytesIO()
+
+
+def read_upload(request: flask.Request, max_bytes: int) -> Upload:
+    """The photos of a request, in the order they came; at least one.
+
+    Args:
+        request: its body unread.
+        max_bytes: of all photos together.
+
+    Raises:
+        BadUpload, LengthRequired, BodyTooLarge: in words, before the body is read if possible.
+    """
+    kind = request.mimetype
+    _check_length(request, max_bytes * 4 // 3 if kind == "application/json" else max_bytes)
+    if kind == "multipart/form-data":
+        upload = _multipart(request)
+    elif kind == "application/json":
+        upload = _json(request.get_data())
+    elif kind.startswith("image/") or kind == "application/octet-stream":
+        upload = Upload([request.get_data()])
+    else:
+        raise BadUpload(
+            f"a body of type {kind[:80] or 'none'!r} is not understood; send multipart/form-data "
+            'with the field "image", a raw image/* body, or JSON {"image": "<base64>"}'
+        )
+    if sum(map(len, upload.photos)) > max_bytes:
+        raise _too_large(max_bytes)
+    return upload
+
+
+def _check_length(request: flask.Request, max_bytes: int) -> None:
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        raise LengthRequired("say how long the body is, in a Content-Length header")
+    if not request.content_length:
+        raise BadUpload(f'no photo came, the body is empty; send one in the field "{FIELD}"')
+    if request.content_length > max_bytes + ENVELOPE_BYTES:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the body is over the limit of {max_bytes:,} bytes (SHIWU_MAX_BYTES); "
+        "send a smaller photo, or fewer at once"
+    )
+
+
+def _multipart(request: flask.Request) -> Upload:
+    files = list(request.files.items(multi=True))
+    photos = [file.stream.read() for name, file in files if name == FIELD]
+    strangers = sorted({name for name, _ in files if name != FIELD})
+    if strangers:
+        raise BadUpload(f'a file came in the field "{strangers[0][:40]}"; photos go in "{FIELD}"')
+    if not photos:
+        raise BadUpload(f'no photo came; send one as a file in the multipart field "{FIELD}"')
+    return Upload(photos, list(request.form.items(multi=True)))
+
+
+def _json(body: bytes) -> Upload:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadUpload('the body is not JSON; send {"image": "<base64>"}') from error
+    if not isinstance(said, dict) or FIELD not in said:
+        raise BadUpload('the JSON has no "image"; send {"image": "<base64>"}')
+    images = said.pop(FIELD)
+    photos = [_base64(image) for image in (images if isinstance(images, list) else [images])]
+    if not photos:
+        raise BadUpload('the JSON\'s "image" is an empty list; send at least one photo')
+    return Upload(photos, [(name, _text(value)) for name, value in said.items()])
+
+
+def _base64(text: Any) -> bytes:
+    if not isinstance(text, str):
+        raise BadUpload(f'the JSON\'s "image" must be text in base64, not {type(text).__name__}')
+    try:
+        return base64.b64decode(_DATA_URL.sub("", text, count=1), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadUpload('the JSON\'s "image" is not valid base64') from error
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,144 @@
+"""Compiled networks on disk: made once, checked at every start.
+
+An entry is a folder that `engines.export` filled, named after the network and a key of everything
+that decides what it computes: the weights' digest, the card, the format. Processor, precision and
+OpenVINO's version are not in the key, as the stored form is the same for all of them: it is
+prepared for the processor in a tenth of a second at each start, and the check pictures show
+whether it still computes what the reference did.
+
+A network folder may bring its own entry (`compiled/`), which serves before the cache is asked;
+that is how the network in the box starts without TensorFlow.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from filelock import FileLock
+
+from errors import EngineError, SettingsError
+from models.card import Card
+from models.weights import digest
+
+FORMAT = 1
+FILES = ("network.xml", "network.bin", "checks.npz", "made_with.json")
+# What a card says about people and figures doesn't change what the network computes.
+_COMPUTED_BY = ("builder", "options", "input_size", "scaling")
+
+_log = logging.getLogger(__name__)
+
+
+class ExportFailed(EngineError):
+    """The network could not be exported from Keras."""
+
+
+class CacheUnusable(SettingsError):
+    """The folder of compiled networks can't be written."""
+
+
+def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
+    """The folder of the compiled network; exported first if need be.
+
+    Args:
+        card: the network.
+        find_weights: called only when the weights file is needed, as it may be downloaded.
+        cache: the folder of compiled networks; made if absent.
+
+    Raises:
+        SettingsError: no weights, TensorFlow not installed, or a cache that can't be written.
+        ExportFailed: Keras or OpenVINO refused the network.
+    """
+    brought = card.folder / "compiled" if card.folder else None
+    if brought and intact(brought, _key_of_folder(card)):
+        return brought
+    weights = find_weights()
+    key = _key(card, digest(weights))
+    folder = cache / f"{card.name}-{key[:16]}"
+    if intact(folder, key):
+        return folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{folder.name}.lock"):
+            if not intact(folder, key):  # another process may have made it while we waited
+                make(card, weights, folder)
+    except OSError as error:
+        raise CacheUnusable(
+            f"the folder of compiled networks, {cache}, can't be used ({error.strerror or error}); "
+            "give another as SHIWU_CACHE, or make room"
+        ) from error
+    return folder
+
+
+def make(card: Card, weights: Path, folder: Path) -> None:
+    """Export the network and put it at `folder`, whole or not at all, replacing what is there."""
+    _log.info("%s: exporting from Keras, once (some seconds)", card.name)
+    begun = time.monotonic()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
+        made = Path(unfinished) / folder.name
+        made.mkdir()
+        _export_apart(card, weights, made)
+        seal(made, _key(card, digest(weights)))
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
+    _log.info("%s: exported in %.0f s, kept in %s", card.name, time.monotonic() - begun, folder)
+
+
+def intact(folder: Path, key: str | None) -> bool:
+    """Whether `folder` holds a whole entry, of that key if one is given, with no byte changed."""
+    try:
+        seal = json.loads((folder / "entry.json").read_bytes())
+        named = seal["format"] == FORMAT and key in (None, seal["key"])
+        if named and all(digest(folder / name) == seal["files"][name] for name in FILES):
+            return True
+        _log.warning("compiled network %s is damaged or of other weights; not used", folder)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _log.warning("compiled network %s can't be read (%s); not used", folder, error)
+    return False
+
+
+def _export_apart(card: Card, weights: Path, out: Path) -> None:
+    named = str(card.folder or card.name)
+    command = [sys.executable, "-m", "engines.export", "--model", named]
+    command += ["--weights", str(weights), "--out", str(out)]
+    home = Path(__file__).resolve().parent.parent
+    ran = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    if ran.returncode == 0:
+        return
+    if "No module named 'tensorflow'" in ran.stderr or "No module named 'keras'" in ran.stderr:
+        raise SettingsError(
+            f"{card.name} must be exported from Keras once, and TensorFlow is not installed; "
+            "run: pip install -r requirements.txt"
+        )
+    said = ran.stderr.strip().splitlines() or [f"exit status {ran.returncode}"]
+    _log.error("exporting %s said:\n%s", card.name, ran.stderr[-4000:])
+    raise ExportFailed(f"{card.name} could not be exported from Keras: {said[-1]}")
+
+
+def seal(folder: Path, key: str) -> None:
+    """Write down what `folder` holds, so that a change of any byte is seen later."""
+    files = {name: digest(folder / name) for name in FILES}
+    seal = {"format": FORMAT, "key": key, "files": files}
+    (folder / "entry.json").write_text(json.dumps(seal, indent=1))
+
+
+def _key(card: Card, weights_digest: str) -> str:
+    computed_by = {name: asdict(card)[name] for name in _COMPUTED_BY}
+    said = json.dumps([FORMAT, weights_digest, computed_by], sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _key_of_folder(card: Card) -> str | None:
+    """The key that a network folder's own entry must have; any, if it brings no weights file."""
+    weights = card.folder / "weights.weights.h5" if card.folder else None
+    return _key(card, digest(weights)) if weights and weights.exists() else None

@@ -1,0 +1,32 @@
+"""The reference engine: Keras itself, on whichever backend the user has set up."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from engines.engine import Description, Pixels, Probabilities
+from models.card import Card
+
+
+class KerasEngine:
+    """A Keras model, asked by one thread at a time (backends differ in what they allow)."""
+
+    description = Description("keras", "f32", 0.0)
+
+    def __init__(self, card: Card, weights: Path) -> None:
+        """Build the network, load its weights and trace it with one picture."""
+        from models.build import build
+
+        self._model = build(card, weights)
+        self._one_at_a_time = threading.Lock()
+        self.run(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+
+    def run(self, batch: Pixels) -> Probabilities:
+        """Probabilities, float32 (batch, classes), of uint8 RGB pictures (batch, size, size, 3)."""
+        with self._one_at_a_time:
+            return np.asarray(self._model.predict_on_batch(batch), dtype=np.float32)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        del self._model

@@ -1,0 +1,67 @@
+"""How gunicorn serves Shiwu; every value comes from the same settings (SHIWU_…)."""
+
+import os
+import shutil
+import sys
+import tempfile
+
+from errors import SettingsError
+from models import zoo
+from serving import cores
+from settings import Settings
+
+try:
+    _settings = Settings.from_environment()
+    for _name in _settings.model:
+        zoo.card(_name)
+except SettingsError as error:
+    sys.exit(f"Shiwu can't start:\n{error}")
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = "api.worker.Worker"
+# A thread for every photo that waits or is worked on, and some that say *busy* and *alive*.
+threads = _settings.queue + (_settings.cores or cores.available()) + 8
+# An answer may take its whole deadline; a worker is only killed when its main loop stands still.
+timeout = 30
+graceful_timeout = round(_settings.deadline_s + _settings.drain_s + 5)
+keepalive = 15
+backlog = 2048
+control_socket_disable = True  # it would be written under the home directory
+_memory = "/dev/shm"  # noqa: S108 - gunicorn makes its file there safely
+worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None
+proc_name = "shiwu"
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "api.logs.formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"level": _settings.log_level.upper(), "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {"level": _settings.log_level.upper(), "propagate": True},
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
+}
+
+_metrics_folder = None
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    _metrics_folder = tempfile.mkdtemp(prefix="shiwu-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder
+
+
+def worker_exit(server, worker):
+    """Finish what waits and join the runners; then say that this worker's gauges are gone."""
+    worker.close_app()
+
+
+def child_exit(server, worker):
+    """Take a gone worker's queue and readiness out of the metrics."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Remove the folder that the workers' metrics were in."""
+    if _metrics_folder:
+        shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -1,0 +1,10 @@
+"""The door for gunicorn: `gunicorn wsgi:app`; settings come from the environment."""
+
+from api import logs
+from app import create_app, start
+from settings import Settings
+
+settings = Settings.from_environment()
+logs.set_up(settings.log_level)
+app = create_app(settings)
+start(app)

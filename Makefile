@@ -28,7 +28,7 @@ lint: $(DEV)
 	$(BIN)/lint-imports
 
 bench: $(DEV)
-	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.peers $(OPTIONS)
 
 lock: $(DEV)
 	$(BIN)/python -m pip install -q pip-tools

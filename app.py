@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import flask
-from imaging.read import Limits
 
 from api import errors, logs, metrics
 from api.images import open_store
@@ -16,6 +15,7 @@ from api.routes import api
 from api.upload import Request
 from engines.load import load
 from errors import SettingsError, ShiwuError
+from imaging.read import Limits
 from models import labels, weights, zoo
 from models.card import Card
 from serving import cores

@@ -143,9 +143,9 @@ class Settings(BaseModel):
     max_pixels: int = _setting(
         50_000_000,
         "pixels of one photo, before decoding",
-        "a whole number of pixels from 1024 to 1000000000",
+        "a whole number of pixels from 1024 to 89000000",
         ge=1024,
-        le=10**9,
+        le=89_000_000,  # above it Pillow's own checks, and their words, would come first
     )
     images: str = _setting(
         "",
@@ -237,8 +237,8 @@ def page() -> str:
     lines = [
         "# Settings",
         "",
-        "Every setting is an environment variable and an option of `python app.py`: `SHIWU_PORT` is",
-        "`--port`. An unknown name or a bad value stops the start and is named.",
+        "Every setting is an environment variable and an option of `python app.py`: `SHIWU_PORT`",
+        "is `--port`. An unknown name or a bad value stops the start and is named.",
         "",
         "| variable | default | allowed | meaning |",
         "|---|---|---|---|",

@@ -43,7 +43,6 @@ class Request(flask.Request):
     """A request whose files stay in memory: by default, large ones are spooled to disk."""
 
     max_form_parts = MAX_PARTS
-    max_form_memory_size = ENVELOPE_BYTES
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
         return io.BytesIO()

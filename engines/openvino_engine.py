@@ -1,7 +1,9 @@
 """The fast engine on CPUs: OpenVINO runs what `export.py` made of the reference."""
 
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -37,8 +39,7 @@ class OpenVinoEngine:
             PrecisionUnsupported: bf16 on a processor that has none.
             Drifted: the answers are not the reference's.
         """
-        import openvino
-
+        openvino = _openvino()
         core = openvino.Core()
         if precision == "bf16" and "BF16" not in core.get_property(
             "CPU", "OPTIMIZATION_CAPABILITIES"
@@ -73,3 +74,12 @@ class OpenVinoEngine:
         """Let go of the network; its memory returns when the last thread's request does."""
         self._of_thread = threading.local()
         del self._network
+
+
+def _openvino() -> ModuleType:
+    """OpenVINO without its converter, which reports to its makers as soon as it is imported."""
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+    import openvino
+
+    module: ModuleType = openvino
+    return module

@@ -90,7 +90,7 @@ class Card:
     bytes: _Count | None = None
     mode: FitMode = "crop"
     crop: Annotated[float, Field(gt=0, le=1)] = 0.875
-    interpolation: Interpolation = "bicubic"
+    interpolation: Interpolation = "lanczos"
     temperature: Annotated[float, Field(gt=0)] = 1.0
     weights: Weights | None = field(default=None, hash=False)
     folder: Path | None = field(default=None, hash=False)

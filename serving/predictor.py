@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from imaging.fit import Fit, fit
-from imaging.read import Limits, read
-
 from engines.engine import Engine
 from errors import RequestError
+from imaging.fit import Fit, fit
+from imaging.read import Limits, read
 from imaging.write import jpeg
 from models.card import Card, FitMode
 from models.labels import Label
@@ -187,7 +186,7 @@ class _Walk:
 
     def __call__(self) -> Answer:
         begun = time.perf_counter()
-        upright = read(self.photo, self.limits, at_least=self.how.shorter_side)
+        upright = read(self.photo, self.limits, at_least=self.how.decode_side)
         pixels = fit(upright, self.how)  # (size, size, 3)
         decoded = time.perf_counter()
         probabilities = self.network.engine.run(pixels[None])[0]  # (classes,)

@@ -9,6 +9,7 @@ import sys
 NEEDS = (
     ("redis-server", "redis-server", "tests of /image's store in Redis"),
     ("convert-im6.q16", "imagemagick", "tests of EXIF orientation against another program"),
+    ("wrk", "wrk", "tests of the benchmarks"),
     ("curl", "curl", "the README's curl line"),
 )
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import redis
@@ -80,7 +81,7 @@ def test_expired_pictures_are_gone(where):
         assert time.monotonic() < end
     store.put(b"another")
     if where.startswith("/"):
-        assert len(os.listdir(where)) == 1
+        assert len(list(Path(where).iterdir())) == 1
 
 
 @pytest.mark.parametrize("image_id", ["", "..", "../x", "a/b", "x" * 22 + "\n", "é" * 22])

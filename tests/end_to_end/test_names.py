@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +55,7 @@ def test_the_elephant_is_an_african_elephant_and_perhaps_a_tusker(service, eleph
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_one_photo_in_all_eight_orientations_gets_the_same_answer(service, elephant, kind):
     """The pixels are stored turned, and the tag says how to turn them back."""
-    undo = [None, 0, 3, 1, 5, 4, 6, 2]  # Pillow's transpositions, for tags 1 to 8
+    undo = [None, 0, 3, 1, 5, 2, 6, 4]  # Pillow's transpositions, for tags 1 to 8
     upright = Image.open(io.BytesIO(elephant)).convert("RGB")
     answers = []
     for tag, transposition in enumerate(undo, start=1):
@@ -112,7 +111,7 @@ photos = [path for folder in sys.argv[3:] for path in sorted(Path(folder).glob("
 apart, other = 0.0, 0
 for begin in range(0, len(photos), 20):
     some = photos[begin : begin + 20]
-    pixels = np.stack([fit(read(p.read_bytes(), at_least=how.shorter_side), how) for p in some])
+    pixels = np.stack([fit(read(p.read_bytes(), at_least=how.decode_side), how) for p in some])
     ours, theirs = fast.run(pixels), reference.run(pixels)
     apart = max(apart, float(np.abs(ours - theirs).max()))
     other += int((ours.argmax(1) != theirs.argmax(1)).sum())
@@ -139,7 +138,7 @@ def test_the_tutorials_client_reads_our_reply(service, elephant):
         files={"image": ("tmp_9f3.jpg", elephant, "image/jpeg")},
     )
     predictions = reply.json()["predictions"]
-    assert [item["label"] for item in predictions][0] == "African_elephant"
+    assert predictions[0]["label"] == "African_elephant"
     assert all(set(item) >= {"label", "probability"} for item in predictions)
 
 
@@ -165,6 +164,6 @@ def test_several_photos_at_once_are_answered_in_order(service, shared):
 
 def test_the_service_never_imported_tensorflow(service, elephant):
     service.predict(elephant)
+    assert service.worker_pids()
     for pid in service.worker_pids():
-        assert "tensorflow" not in Path(f"/proc/{pid}/maps").read_text()
-        assert os.getpid() != pid
+        assert "/tensorflow/" not in Path(f"/proc/{pid}/maps").read_text()

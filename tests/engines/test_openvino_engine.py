@@ -1,6 +1,10 @@
 """The fast engine, on a small real network."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import openvino
@@ -10,6 +14,8 @@ from engines.check import Checks
 from engines.engine import Drifted
 from engines.openvino_engine import OpenVinoEngine, PrecisionUnsupported
 from tests.small import SIZE, answer, colours
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -82,3 +88,16 @@ def test_it_says_what_it_is_and_how_far_from_the_reference(entry):
     said = OpenVinoEngine("Colours", entry, "f32", cores=1).description
     assert (said.engine, said.precision) == ("openvino", "f32")
     assert 0 <= said.difference < 1e-6
+
+
+def test_loading_a_network_reports_nothing_to_anybody(entry, tmp_path):
+    """OpenVINO's converter, once imported, writes an id for its makers' statistics at home."""
+    code = (
+        "import sys; from pathlib import Path; from engines.openvino_engine import OpenVinoEngine; "
+        "OpenVinoEngine('Colours', Path(sys.argv[1]), 'f32', cores=1); "
+        "assert not sys.modules.get('openvino_telemetry')"
+    )
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", code, str(entry)]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    assert not (tmp_path / "intel").exists()

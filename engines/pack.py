@@ -1,0 +1,86 @@
+"""`python -m engines.pack`: a network as a folder that serves by itself.
+
+The folder holds the card, the labels where they are the network's own, and the compiled form, but
+no weights file: whoever loads it needs neither TensorFlow nor a download. A container image is
+made of one.
+"""
+
+import argparse
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engines import cache
+from engines.openvino_engine import OpenVinoEngine
+from errors import SettingsError, ShiwuError
+from models import folder, weights, zoo
+from models.card import Card
+
+_MODEL_CARD = "README.md"
+
+
+class AlreadyThere(SettingsError):
+    """The folder to be written exists."""
+
+
+def pack(card: Card, find_weights: Callable[[], Path], out: Path) -> None:
+    """Write the network into `out`, a new folder, whole or not at all.
+
+    A network that brings its compiled form is copied; any other is exported from Keras. Either
+    way it is run once on this machine's processor and must answer as its reference did.
+
+    Args:
+        card: the network.
+        find_weights: gives the weights file; called only if there is no compiled form.
+        out: the network folder to make; the folder above it must exist.
+
+    Raises:
+        AlreadyThere: there is something at `out`.
+        SettingsError: no weights, or TensorFlow is needed and not installed.
+        EngineError: the network can't be exported, or its answers have drifted.
+    """
+    if out.exists():
+        raise AlreadyThere(f"{out} exists; remove it, or give another --out")
+    with TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}-") as unfinished:
+        made = Path(unfinished) / "network"
+        compiled = cache.entry(card, find_weights, Path(unfinished))
+        shutil.copytree(compiled, made / "compiled")
+        OpenVinoEngine(card.name, made / "compiled", "f32", cores=1).close()
+        _copy_words(card, made)
+        folder.save(card, made)
+        made.rename(out)
+
+
+def _copy_words(card: Card, made: Path) -> None:
+    """The network's own labels and model card; the sets in models/labels stay where they are."""
+    if card.folder is None:
+        return
+    for name in (card.labels, _MODEL_CARD):
+        if (card.folder / name).is_file():
+            shutil.copy(card.folder / name, made / name)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m engines.pack", description=__doc__)
+    parser.add_argument("--model", required=True, help="a network's name or folder")
+    parser.add_argument(
+        "--weights", type=Path, help="its weights: a file, or a folder of files by Keras' names"
+    )
+    parser.add_argument("--mirror", help="address of a folder to fetch weights from first")
+    parser.add_argument("--out", required=True, type=Path, help="the network folder to make")
+    given = parser.parse_args()
+    logging.basicConfig(level="INFO", format="%(message)s")
+    try:
+        card = zoo.card(given.model)
+        find = partial(weights.find, card, given=given.weights, mirror=given.mirror)
+        pack(card, find, given.out)
+    except ShiwuError as error:
+        sys.exit(f"{given.model} can't be packed: {error}")
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,7 +1,8 @@
 """The door for gunicorn: `gunicorn wsgi:app`; settings come from the environment."""
 
 from api import logs
-from app import create_app, start
+from api.app import start
+from app import create_app
 from settings import Settings
 
 settings = Settings.from_environment()

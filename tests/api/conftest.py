@@ -2,7 +2,8 @@
 
 import pytest
 
-from app import create_app, predictor
+from api.app import predictor
+from app import create_app
 from settings import Settings
 from tests.small import colours
 

@@ -1,0 +1,117 @@
+"""The rooms put together: settings to a Flask app whose networks are loaded by `start`."""
+
+import logging
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+import flask
+
+from api import errors, logs, metrics
+from api.images import open_store
+from api.routes import api
+from api.upload import Request
+from engines.load import load
+from errors import SettingsError, ShiwuError
+from imaging.read import Limits
+from models import labels, weights, zoo
+from models.card import Card
+from serving import cores
+from serving.predictor import Network, Predictor
+from serving.queue import Queue
+from settings import Settings
+
+_HERE = Path(__file__).resolve().parent
+# gunicorn's own word for "this worker can't boot: give up instead of starting it again".
+BOOT_ERROR = 3
+
+_log = logging.getLogger("shiwu")
+
+
+class App(flask.Flask):
+    """A Flask app whose uploads stay in memory."""
+
+    request_class = Request
+
+
+def build(settings: Settings) -> flask.Flask:
+    """The service, its networks not loaded yet: call `start`, or `predictor(app).load()`.
+
+    Raises:
+        SettingsError: an unknown network, or a store that can't be used.
+    """
+    app = App("shiwu", root_path=str(_HERE))
+    app.extensions["shiwu_predictor"] = _predictor(settings)
+    app.extensions["shiwu_images"] = open_store(
+        settings.images, settings.images_ttl_s, settings.images_bytes
+    )
+    app.register_blueprint(api)
+    logs.register(app)
+    metrics.register(app)
+    errors.register(app)
+    return app
+
+
+def predictor(app: flask.Flask) -> Predictor:
+    """The part of the service that answers photos."""
+    found: Predictor = app.extensions["shiwu_predictor"]
+    return found
+
+
+def start(app: flask.Flask) -> None:
+    """Load the networks on a thread of their own, so that /healthz answers meanwhile.
+
+    The process ends if a network can't be served: a service that never becomes ready, but
+    lives, helps nobody.
+    """
+    threading.Thread(target=_load_or_die, args=[predictor(app)], name="loader", daemon=True).start()
+
+
+def _load_or_die(loading: Predictor) -> None:
+    try:
+        loading.load()
+    except ShiwuError as error:
+        _log.critical("%s", error)
+        os._exit(BOOT_ERROR)
+    except BaseException:
+        _log.critical("a network could not be loaded", exc_info=True)
+        os._exit(BOOT_ERROR)
+    metrics.READY.set(1)
+    _log.info("ready")
+
+
+def _predictor(settings: Settings) -> Predictor:
+    runners = settings.cores or cores.available()
+    return Predictor(
+        [zoo.card(name) for name in settings.model],
+        partial(_load, settings, runners),
+        Queue(settings.queue, runners, metrics.WAITING.inc),
+        deadline_s=settings.deadline_s,
+        limits=Limits(settings.max_bytes, settings.max_pixels),
+        fit=settings.fit,
+    )
+
+
+def _load(settings: Settings, runners: int, card: Card) -> Network:
+    if settings.weights and settings.weights.is_file() and len(settings.model) > 1:
+        raise SettingsError(
+            f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and SHIWU_MODEL names "
+            f"{len(settings.model)}; give a folder of files by Keras' names"
+        )
+    find_weights = partial(
+        weights.find,
+        card,
+        given=settings.weights,
+        mirror=settings.mirror,
+        offline=settings.offline,
+    )
+    engine = load(
+        card,
+        find_weights,
+        engine=settings.engine,
+        precision=settings.precision,
+        compiled=settings.cache,
+        cores=runners,
+    )
+    return Network(card, labels.read(card), engine)

@@ -36,6 +36,9 @@ def _serve(arguments: list[str]) -> None:
     except SettingsError as error:
         sys.exit(f"Shiwu can't start:\n{error}")
     os.environ.update(settings.as_environment())
+    address = f"http://{settings.host}:{settings.port}"
+    sys.stdout.write(f"When it is ready: curl -F image=@photo.jpg {address}/predict\n")
+    sys.stdout.flush()
     command = [sys.executable, "-m", "gunicorn", "-c", f"{_HERE}/gunicorn.conf.py", "wsgi:app"]
     os.execv(sys.executable, [*command, "--pythonpath", str(_HERE)])  # noqa: S606 - no shell is meant
 

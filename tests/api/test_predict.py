@@ -2,6 +2,8 @@
 
 import base64
 import io
+import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -186,6 +188,38 @@ def test_more_photos_than_the_queue_holds_are_busy_and_say_when_to_come_again(ma
     reply = client.post("/predict", **form(*[photo("red")] * 4))
     assert refusal(reply)[:2] == (503, "busy")
     assert int(reply.headers["Retry-After"]) >= 1
+
+
+@contextmanager
+def busy_runner(app):
+    """Keep the app's only runner at work, for real, until the block ends."""
+    free = threading.Event()
+    queue = app.extensions["shiwu_predictor"].queue
+    (job,) = queue.put([free.wait], deadline_s=60)
+    try:
+        yield queue
+    finally:
+        free.set()
+        job.result()
+
+
+def test_a_request_whose_deadline_passes_is_told_so(make_app):
+    app = make_app(cores=1, deadline_s=0.1)
+    with busy_runner(app):
+        reply = app.test_client().post("/predict", **form(photo("red")))
+    assert refusal(reply)[:2] == (504, "too_late")
+
+
+def test_when_the_queue_is_full_busy_is_said_before_the_body_is_even_understood(make_app):
+    app = make_app(cores=1, queue=1)
+    with busy_runner(app) as queue:
+        (waiting,) = queue.put([int], 60)
+        for address in ("/predict", "/image"):
+            reply = app.test_client().post(address, data=b"?", content_type="text/plain")
+            assert refusal(reply)[:2] == (503, "busy")
+            assert int(reply.headers["Retry-After"]) >= 1
+        assert app.test_client().get("/healthz").status_code == 200
+    waiting.result()
 
 
 def test_before_the_networks_are_loaded_the_answer_is_not_ready(make_app):

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.service import running
+from tests.small import colours
+
 ROOT = Path(__file__).resolve().parents[2]
 # Two runs of the same pixels differ by rounding; another program's JPEG decoder by a little more.
 SAME_PIXELS = 1e-3
@@ -167,3 +170,22 @@ def test_the_service_never_imported_tensorflow(service, elephant):
     assert service.worker_pids()
     for pid in service.worker_pids():
         assert "/tensorflow/" not in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_the_reference_engine_serves_too_and_says_so(tmp_path, weights, elephant):
+    settings = {"model": "MobileNetV2", "weights": weights, "engine": "keras"}
+    with running(tmp_path, **settings) as service:
+        first = service.predict(elephant).json()["predictions"][0]
+        told = service.get("/models/MobileNetV2").json()
+    assert first["label"] == "African_elephant"
+    assert (told["loaded"], told["engine"], told["precision"]) == (True, "keras", "f32")
+
+
+def test_two_networks_are_served_side_by_side(tmp_path, shared, compiled, elephant):
+    network = colours(tmp_path / "network")
+    settings = {"model": f"{network},MobileNetV2", "weights": shared / "data/weights"}
+    with running(tmp_path, cache=compiled, **settings) as service:
+        assert service.predict(elephant).json()["model"] == "Colours"
+        chosen = service.predict(elephant, model="MobileNetV2").json()
+    assert chosen["model"] == "MobileNetV2"
+    assert chosen["predictions"][0]["label"] == "African_elephant"

@@ -11,7 +11,7 @@ from api import options, schemas
 from version import VERSION
 
 _REFUSALS = {
-    400: "No photo, or an option that is unknown or out of range",
+    400: "Something in the request that can't be taken; the sentence says what",
     404: "There is nothing at this address",
     411: "The request doesn't say how long its body is",
     413: "Too many bytes or pixels",

@@ -13,7 +13,7 @@ import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from errors import RequestError, SettingsError, ShiwuError
 
@@ -169,7 +169,7 @@ class RedisStore:
 
     def _make_room(self, needed: int) -> None:
         self._redis.zremrangebyscore(self._INDEX, 0, time.time() - self._ttl_s)
-        members: list[bytes] = self._redis.zrange(self._INDEX, 0, -1)
+        members = cast("list[bytes]", self._redis.zrange(self._INDEX, 0, -1))
         kept = [member.decode().split(":") for member in members]
         total = needed + sum(int(size) for _, size in kept)
         for image_id, size in kept:

@@ -4,6 +4,8 @@ import logging
 import secrets
 import socket
 import threading
+import time
+from collections.abc import Callable
 from http import HTTPStatus
 from types import FrameType
 
@@ -12,7 +14,7 @@ from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from api import schemas
+from api import metrics, schemas
 from serving.predictor import Predictor
 from settings import Settings
 
@@ -43,10 +45,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             super().handle_exit(sig, frame)
             return
         predictor.drain()
-        seconds = Settings.from_environment().drain_s
-        end = threading.Timer(seconds, super().handle_exit, [sig, frame])
-        end.daemon = True
-        end.start()
+        # Not here: a signal handler must not wait, nor take the locks of the metrics.
+        close_door = super().handle_exit
+        threading.Thread(target=self._drain, args=[close_door, sig, frame], daemon=True).start()
+
+    def _drain(self, close_door: Callable[..., None], *arguments: object) -> None:
+        metrics.READY.set(0)
+        time.sleep(Settings.from_environment().drain_s)
+        close_door(*arguments)
 
     def handle_error(
         self, _req: object, client: socket.socket, _addr: object, exc: Exception

@@ -1,4 +1,5 @@
-# make run    set up and serve the network in the box (make run MODEL=ResNet50 for another)
+# make run    set up and serve the network in the box
+#             (make run MODEL=ResNet50 for another, make run OPTIONS="--port 8080", OPTIONS=--help)
 # make test   set up and run every test
 # make lint   format, lint, types, import rules
 # make bench  measure this machine
@@ -8,9 +9,10 @@ PYTHON ?= python3
 MODEL ?=
 VENV := .venv
 BIN := $(VENV)/bin
-SERVING := .make/serving
-ALL := .make/all
-DEV := .make/dev
+# What has been installed, written down inside the environment that it is in.
+SERVING := $(VENV)/.serving
+ALL := $(VENV)/.all
+DEV := $(VENV)/.dev
 
 .PHONY: run test lint bench lock clean
 
@@ -36,24 +38,24 @@ lock: $(DEV)
 	  --no-emit-find-links --no-emit-options --upgrade -o requirements.lock requirements-dev.txt
 
 clean:
-	rm -rf $(VENV) .make
+	rm -rf $(VENV)
 
-$(VENV):
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Shiwu needs Python 3.11 or newer; name it: make run PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) && touch $@ || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv"; exit 1; }
 
 # The lock file holds the versions that the tests ran with.
 define install
 @echo "Installing $(1) (once) ..."
 @$(BIN)/python -m pip install -q --disable-pip-version-check -r $(1) -c requirements.lock
-@mkdir -p .make && touch $@
+@touch $@
 endef
 
-$(SERVING): requirements-serving.txt requirements.lock | $(VENV)
+$(SERVING): requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements-serving.txt)
 
-$(ALL): requirements.txt requirements-serving.txt requirements.lock | $(VENV)
+$(ALL): requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements.txt)
 
-$(DEV): requirements-dev.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)
+$(DEV): requirements-dev.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements-dev.txt)

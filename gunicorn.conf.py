@@ -4,6 +4,10 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
+
+# gunicorn reads this file before it looks for the app; both are in this folder.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from errors import SettingsError
 from models import zoo
@@ -17,7 +21,8 @@ try:
 except SettingsError as error:
     sys.exit(f"Shiwu can't start:\n{error}")
 
-bind = f"{_settings.host}:{_settings.port}"
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
 workers = _settings.workers
 worker_class = "api.worker.Worker"
 # A thread for every photo that waits or is worked on, and some that say *busy* and *alive*.
@@ -43,10 +48,11 @@ logconfig_dict = {
     },
 }
 
-_metrics_folder = None
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    _metrics_folder = tempfile.mkdtemp(prefix="shiwu-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder
+
+def when_ready(server):
+    """Make the folder in which the workers' metrics are added up; the door is open by now."""
+    server.shiwu_metrics = tempfile.mkdtemp(prefix="shiwu-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.shiwu_metrics
 
 
 def worker_exit(server, worker):
@@ -63,5 +69,4 @@ def child_exit(server, worker):
 
 def on_exit(server):
     """Remove the folder that the workers' metrics were in."""
-    if _metrics_folder:
-        shutil.rmtree(_metrics_folder, ignore_errors=True)
+    shutil.rmtree(getattr(server, "shiwu_metrics", ""), ignore_errors=True)

@@ -1,7 +1,7 @@
 """Every setting of the service: its name, type, default, unit and meaning.
 
 One table, read from the environment (`SHIWU_PORT=8080`) or from the command line of
-`python app.py` (`--port 8080`), which wins. Nothing else in the project reads the environment.
+`python app.py` (`--port 8080`), which wins; our settings are read nowhere else.
 All problems are reported at once, each by name, with what is allowed: a service that starts
 with a setting it ignored is worse than one that does not start.
 """
@@ -268,11 +268,17 @@ def _given(environment: Mapping[str, str]) -> dict[str, object]:
 def _sentences(error: ValidationError, given: Mapping[str, object], named: Any) -> list[str]:
     names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
     return [
-        f"{named(name)}={_text(given[name])!r} is not {_allowed(name)}"
+        f"{named(name)}={_text(given[name])!r} is not {_allowed(name)}{_hint(given[name])}"
         if name in Settings.model_fields
         else _unknown(_variable(name), [_variable(known) for known in Settings.model_fields])
         for name in names
     ]
+
+
+def _hint(value: object) -> str:
+    """Kubernetes' variables for a Service called "shiwu" look like settings of ours."""
+    set_by_kubernetes = str(value).startswith("tcp://")
+    return "; Kubernetes sets it: enableServiceLinks: false" if set_by_kubernetes else ""
 
 
 def _unknown(word: str, known: Sequence[str]) -> str:

@@ -77,11 +77,17 @@ def _load_or_die(loading: Predictor) -> None:
     except BaseException:
         _log.critical("a network could not be loaded", exc_info=True)
         os._exit(BOOT_ERROR)
-    metrics.READY.set(1)
-    _log.info("ready")
+    if loading.is_ready:  # and not told to go down meanwhile
+        metrics.READY.set(1)
+        _log.info("ready")
 
 
 def _predictor(settings: Settings) -> Predictor:
+    if settings.weights and settings.weights.is_file() and len(settings.model) > 1:
+        raise SettingsError(
+            f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and SHIWU_MODEL names "
+            f"{len(settings.model)}; give a folder of files by Keras' names"
+        )
     runners = settings.cores or cores.available()
     return Predictor(
         [zoo.card(name) for name in settings.model],
@@ -94,11 +100,6 @@ def _predictor(settings: Settings) -> Predictor:
 
 
 def _load(settings: Settings, runners: int, card: Card) -> Network:
-    if settings.weights and settings.weights.is_file() and len(settings.model) > 1:
-        raise SettingsError(
-            f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and SHIWU_MODEL names "
-            f"{len(settings.model)}; give a folder of files by Keras' names"
-        )
     find_weights = partial(
         weights.find,
         card,

@@ -5,7 +5,7 @@ import math
 from http import HTTPStatus
 
 import flask
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from api import images, options, schemas, upload
 from api.logs import request_id
@@ -78,7 +78,9 @@ def _http(error: HTTPException) -> flask.Response:
     """404, 405 and whatever else Flask and Werkzeug raise."""
     status = error.code or 500
     if isinstance(error, RequestEntityTooLarge):
-        message = "the form has too many parts, or options that are too long"
+        message = f"the form has more than {upload.MAX_PARTS} parts, or options over 500 kB"
+    elif isinstance(error, ClientDisconnected):
+        message = "the connection ended, or stood still, before the whole body had come"
     elif status == 404:
         message = "there is nothing at this address; see /docs for what there is"
     elif status == 405:

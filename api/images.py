@@ -6,6 +6,7 @@ counts entries and not bytes, and reads its files with pickle, which lets whoeve
 the folder run code here.
 """
 
+import logging
 import os
 import re
 import secrets
@@ -17,13 +18,18 @@ from typing import Protocol, cast
 
 from errors import RequestError, SettingsError, ShiwuError
 
+_log = logging.getLogger(__name__)
+
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class StoreUnavailable(ShiwuError):
-    """The store can't be reached or written just now."""
+    """The store can't be reached or written just now; the log has the cause."""
 
     retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__("pictures can't be kept or fetched just now; try again in a moment")
 
 
 class ImageTooLarge(RequestError):
@@ -77,6 +83,7 @@ class FolderStore:
             raise SettingsError(f"SHIWU_IMAGES: {folder} is not a folder of this user's")
         if found.st_mode & 0o077:
             raise SettingsError(f"SHIWU_IMAGES: others can open {folder}; chmod 700 it")
+        self._make_room(0)
 
     def put(self, image: bytes) -> str:
         """Keep the picture and give its id."""
@@ -90,7 +97,7 @@ class FolderStore:
             unfinished.rename(self._folder / image_id)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
-            raise StoreUnavailable(f"the picture could not be kept: {error}") from error
+            raise _unavailable(error) from error
         return image_id
 
     def get(self, image_id: str) -> bytes | None:
@@ -99,12 +106,14 @@ class FolderStore:
         if not _ID.fullmatch(image_id):
             return None
         try:
-            expired = time.time() - path.stat().st_mtime > self._ttl_s
-            return None if expired else path.read_bytes()
+            if time.time() - path.stat().st_mtime > self._ttl_s:
+                path.unlink(missing_ok=True)
+                return None
+            return path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreUnavailable(f"the picture could not be read: {error}") from error
+            raise _unavailable(error) from error
 
     def _make_room(self, needed: int) -> None:
         """Delete what has expired, and the oldest pictures while all together are too large."""
@@ -118,9 +127,12 @@ class FolderStore:
             total -= size
 
     def _files(self) -> list[tuple[float, int, Path]]:
+        """Age, size and path of our own pictures; what else lies there is not ours to delete."""
         found = []
         with os.scandir(self._folder) as entries:
             for entry in entries:
+                if not _ID.fullmatch(entry.name.removeprefix(".")):
+                    continue
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:  # another process made room meanwhile
@@ -137,7 +149,10 @@ class RedisStore:
     def __init__(self, address: str, ttl_s: float, max_bytes: int) -> None:
         import redis
 
-        self._redis = redis.Redis.from_url(address, socket_timeout=5, socket_connect_timeout=5)
+        try:
+            self._redis = redis.Redis.from_url(address, socket_timeout=5, socket_connect_timeout=5)
+        except ValueError as error:
+            raise SettingsError(f"SHIWU_IMAGES: this is no address of a Redis: {error}") from error
         self._unreachable = redis.RedisError
         self._ttl_s = ttl_s
         self._max_bytes = max_bytes
@@ -154,7 +169,7 @@ class RedisStore:
                 together.zadd(self._INDEX, {f"{image_id}:{len(image)}": time.time()})
                 together.execute()
         except self._unreachable as error:
-            raise StoreUnavailable(f"Redis could not keep the picture: {error}") from error
+            raise _unavailable(error) from error
         return image_id
 
     def get(self, image_id: str) -> bytes | None:
@@ -164,7 +179,7 @@ class RedisStore:
         try:
             found = self._redis.get(self._key(image_id))
         except self._unreachable as error:
-            raise StoreUnavailable(f"Redis could not be asked: {error}") from error
+            raise _unavailable(error) from error
         return found if isinstance(found, bytes) else None
 
     def _make_room(self, needed: int) -> None:
@@ -182,6 +197,11 @@ class RedisStore:
     @staticmethod
     def _key(image_id: str) -> str:
         return f"shiwu:image:{image_id}"
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    _log.warning("the store of pictures failed: %s", error)
+    return StoreUnavailable()
 
 
 def _too_large(image: bytes, max_bytes: int) -> ImageTooLarge:

@@ -24,6 +24,7 @@ TOTAL = Histogram("shiwu_request_seconds", "From request to reply.", ["route"], 
 WAIT = Histogram("shiwu_wait_seconds", "A photo's time in the queue.", ["model"], buckets=_SECONDS)
 DECODE = Histogram("shiwu_decode_seconds", "Bytes to a square.", ["model"], buckets=_SECONDS)
 INFER = Histogram("shiwu_infer_seconds", "Square to numbers.", ["model"], buckets=_SECONDS)
+PHOTOS = Counter("shiwu_photos_total", "Photos, also of requests with several.", ["outcome"])
 IN_FLIGHT = Gauge("shiwu_in_flight", "Requests being answered.", multiprocess_mode="livesum")
 WAITING = Gauge("shiwu_queue_length", "Photos in the queue.", multiprocess_mode="livesum")
 READY = Gauge("shiwu_ready", "Workers that are ready.", multiprocess_mode="livesum")
@@ -37,7 +38,8 @@ def register(app: flask.Flask) -> None:
 
 
 def observe(model: str, timings: Timings) -> None:
-    """Count one photo's way."""
+    """Count a photo that was answered, and its way."""
+    PHOTOS.labels("ok").inc()
     WAIT.labels(model).observe(timings.wait_s)
     DECODE.labels(model).observe(timings.decode_s)
     INFER.labels(model).observe(timings.infer_s)

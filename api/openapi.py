@@ -22,7 +22,6 @@ _REFUSALS = {
     504: "The deadline passed",
 }
 _UPLOAD_REFUSALS = (400, 411, 413, 415, 422, 500, 503, 504)
-_PREDICT_OPTIONS = ("top", "threshold", "model", "fit")
 _PHOTO = {"type": "string", "format": "binary"}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 
@@ -76,8 +75,8 @@ def _paths() -> dict[str, Any]:
                     )
                 },
                 _UPLOAD_REFUSALS,
-                _PREDICT_OPTIONS,
-                body=_body(several=True, form_options=_PREDICT_OPTIONS),
+                options.PREDICT,
+                body=_body(several=True, form_options=options.PREDICT),
             )
         },
         "/image": {
@@ -86,8 +85,8 @@ def _paths() -> dict[str, Any]:
                 "The photo back, upright and without metadata, and an address to fetch it again",
                 {200: _jpeg_reply(kept=True)},
                 _UPLOAD_REFUSALS,
-                ("width",),
-                body=_body(several=False, form_options=("width",)),
+                options.IMAGE,
+                body=_body(several=False, form_options=options.IMAGE),
             )
         },
         "/image/{image_id}": {
@@ -168,6 +167,7 @@ def _body(*, several: bool, form_options: tuple[str, ...]) -> dict[str, Any]:
             "multipart/form-data": {"schema": _object({"image": form, **named})},
             "application/json": {"schema": _object({"image": text, **named})},
             "image/*": {"schema": _PHOTO},
+            "application/octet-stream": {"schema": _PHOTO},
         },
     }
 

@@ -82,6 +82,10 @@ OPTIONS = {
     ),
 }
 
+# What each address understands.
+PREDICT = ("top", "threshold", "model", "fit")
+IMAGE = ("width",)
+
 
 def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, Any]:
     """The values of the options given.

@@ -1,5 +1,7 @@
 """The addresses, a short function each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import flask
@@ -14,9 +16,7 @@ from models import zoo
 from models.card import Card
 from serving.answer import Answer
 from serving.predictor import NotReady, Options, Predictor
-
-PREDICT_OPTIONS = ("top", "threshold", "model", "fit")
-IMAGE_OPTIONS = ("width",)
+from serving.queue import Place
 
 api = flask.Blueprint("api", __name__)
 
@@ -25,10 +25,10 @@ api = flask.Blueprint("api", __name__)
 def predict() -> flask.Response:
     """What is on the photo, or on each of several."""
     predictor = _predictor()
-    predictor.require_room()
-    upload = read_upload(flask.request, predictor.limits.max_bytes)
-    asked = Options(**options.parse([*_query(), *upload.fields], PREDICT_OPTIONS))
-    answers = predictor.predict(upload.photos, asked)
+    with _held(predictor) as place:
+        upload = read_upload(flask.request, predictor.limits.max_bytes)
+        asked = Options(**options.parse([*_query(), *upload.fields], options.PREDICT))
+        answers = predictor.predict(upload.photos, asked, place)
     _tell(answers)
     if len(answers) > 1:
         model = predictor.network(asked.model).card.name
@@ -43,12 +43,12 @@ def predict() -> flask.Response:
 def keep_image() -> flask.Response:
     """The photo back as an upright JPEG without metadata, and an address to fetch it again."""
     predictor = _predictor()
-    predictor.require_room()
-    upload = read_upload(flask.request, predictor.limits.max_bytes)
-    if len(upload.photos) > 1:
-        raise BadUpload(f"{len(upload.photos)} photos came; /image takes one")
-    asked = options.parse([*_query(), *upload.fields], IMAGE_OPTIONS)
-    image = predictor.upright_jpeg(upload.photos[0], asked.get("width"))
+    with _held(predictor) as place:
+        upload = read_upload(flask.request, predictor.limits.max_bytes)
+        if len(upload.photos) > 1:
+            raise BadUpload(f"{len(upload.photos)} photos came; /image takes one")
+        asked = options.parse([*_query(), *upload.fields], options.IMAGE)
+        image = predictor.upright_jpeg(upload.photos[0], asked.get("width"), place)
     response = _jpeg(image)
     address = flask.url_for(".kept_image", image_id=_images().put(image))
     response.headers["Content-Location"] = address
@@ -134,6 +134,16 @@ def _predictor() -> Predictor:
     return predictor
 
 
+@contextmanager
+def _held(predictor: Predictor) -> Iterator[Place]:
+    """A place in the queue, from before the body is read until the photos have their own."""
+    place = predictor.reserve()
+    try:
+        yield place
+    finally:
+        place.release()
+
+
 def _images() -> ImageStore:
     images: ImageStore = flask.current_app.extensions["shiwu_images"]
     return images
@@ -173,10 +183,13 @@ def _model(card: Card) -> schemas.Model:
 
 
 def _tell(answers: list[Answer | RequestError]) -> None:
-    """Hand the photos' times to the metrics, and their sums to the log."""
+    """Hand the photos' outcomes and times to the metrics, and the sums of times to the log."""
     answered = [answer for answer in answers if isinstance(answer, Answer)]
-    for answer in answered:
-        metrics.observe(answer.model, answer.timings)
+    for answer in answers:
+        if isinstance(answer, Answer):
+            metrics.observe(answer.model, answer.timings)
+        else:
+            metrics.PHOTOS.labels(refused(answer)[0].error.code).inc()
     flask.g.timings = {
         "photos": len(answers),
         "wait_ms": round(1000 * sum(a.timings.wait_s for a in answered), 2),

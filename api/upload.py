@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 import flask
+from werkzeug.datastructures import FileStorage
 
 from errors import RequestError
 
@@ -94,13 +95,18 @@ def _too_large(max_bytes: int) -> BodyTooLarge:
 
 def _multipart(request: flask.Request) -> Upload:
     files = list(request.files.items(multi=True))
-    photos = [file.stream.read() for name, file in files if name == FIELD]
+    photos = [_content(file) for name, file in files if name == FIELD]
     strangers = sorted({name for name, _ in files if name != FIELD})
     if strangers:
         raise BadUpload(f'a file came in the field "{strangers[0][:40]}"; photos go in "{FIELD}"')
     if not photos:
         raise BadUpload(f'no photo came; send one as a file in the multipart field "{FIELD}"')
     return Upload(photos, list(request.form.items(multi=True)))
+
+
+def _content(file: FileStorage) -> bytes:
+    """The file's bytes; not copied, as our own stream holds them."""
+    return file.stream.getvalue() if isinstance(file.stream, io.BytesIO) else file.stream.read()
 
 
 def _json(body: bytes) -> Upload:
@@ -120,8 +126,11 @@ def _json(body: bytes) -> Upload:
 def _base64(text: Any) -> bytes:
     if not isinstance(text, str):
         raise BadUpload(f'the JSON\'s "image" must be text in base64, not {type(text).__name__}')
+    prefix = _DATA_URL.match(text)
+    bare = text[prefix.end() :] if prefix else text
     try:
-        return base64.b64decode(_DATA_URL.sub("", text, count=1), validate=True)
+        # Many encoders break lines; anything else that is not base64 is refused.
+        return base64.b64decode("".join(bare.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadUpload('the JSON\'s "image" is not valid base64') from error
 

@@ -1,10 +1,10 @@
 """Compiled networks on disk: made once, checked at every start.
 
-An entry is a folder that `engines.export` filled, named after the network and a key of everything
-that decides what it computes: the weights' digest, the card, the format. Processor, precision and
-OpenVINO's version are not in the key, as the stored form is the same for all of them: it is
-prepared for the processor in a tenth of a second at each start, and the check pictures show
-whether it still computes what the reference did.
+An entry is a folder that `engines.export` filled. Its key is of the weights' digest and of what
+the card says about computing; its place in the cache also of the versions that made it. Processor
+and precision are not in it, as the stored form is the same for all of them: it is prepared for the
+processor in a tenth of a second at each start, and the check pictures show whether it computes
+what the reference did.
 
 A network folder may bring its own entry (`compiled/`), which serves before the cache is asked;
 that is how the network in the box starts without TensorFlow.
@@ -18,18 +18,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import IO
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from engines.check import COUNT
+from engines.export import REFUSED
+from engines.keras_engine import KerasMissing
+from engines.openvino_engine import OpenVinoEngine
 from errors import EngineError, SettingsError
 from models.card import Card
+from models.folder import WEIGHTS
 from models.weights import digest
+from version import VERSION
 
 FORMAT = 1
-FILES = ("network.xml", "network.bin", "checks.npz", "made_with.json")
+FILES = ("network.xml", "network.bin", "checks.npz")
 # What a card says about people and figures doesn't change what the network computes.
 _COMPUTED_BY = ("builder", "options", "input_size", "scaling")
 
@@ -61,12 +70,12 @@ def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
         return brought
     weights = find_weights()
     key = _key(card, digest(weights))
-    folder = cache / f"{card.name}-{key[:16]}"
+    folder = cache / f"{card.name}-{_digest([key, *_versions()])[:16]}"
     if intact(folder, key):
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"{folder.name}.lock"):
+        with _alone(cache / f"{folder.name}.lock", card.name):
             if not intact(folder, key):  # another process may have made it while we waited
                 make(card, weights, folder)
     except OSError as error:
@@ -86,6 +95,7 @@ def make(card: Card, weights: Path, folder: Path) -> None:
         made = Path(unfinished) / folder.name
         made.mkdir()
         _export_apart(card, weights, made)
+        OpenVinoEngine(card.name, made, "f32", cores=1, checks=COUNT).close()
         seal(made, _key(card, digest(weights)))
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
@@ -112,17 +122,40 @@ def _export_apart(card: Card, weights: Path, out: Path) -> None:
     command = [sys.executable, "-m", "engines.export", "--model", named]
     command += ["--weights", str(weights), "--out", str(out)]
     home = Path(__file__).resolve().parent.parent
-    ran = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
-    if ran.returncode == 0:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+        # Its standard input is a pipe that ends with us: an export never outlives the service.
+        with subprocess.Popen(
+            command, cwd=home, stdin=subprocess.PIPE, stdout=said, stderr=complained
+        ) as child:
+            status = child.wait()
+        sentence, complaints = _text(said), _text(complained)
+    if status == 0:
         return
-    if "No module named 'tensorflow'" in ran.stderr or "No module named 'keras'" in ran.stderr:
-        raise SettingsError(
-            f"{card.name} must be exported from Keras once, and TensorFlow is not installed; "
-            "run: pip install -r requirements.txt"
-        )
-    said = ran.stderr.strip().splitlines() or [f"exit status {ran.returncode}"]
-    _log.error("exporting %s said:\n%s", card.name, ran.stderr[-4000:])
-    raise ExportFailed(f"{card.name} could not be exported from Keras: {said[-1]}")
+    if status == REFUSED:
+        raise SettingsError(sentence)
+    if "No module named 'tensorflow'" in complaints or "No module named 'keras'" in complaints:
+        raise KerasMissing(card.name)
+    _log.error("exporting %s said:\n%s", card.name, complaints[-4000:])
+    last = (complaints.strip().splitlines() or [f"exit status {status}"])[-1]
+    raise ExportFailed(f"{card.name} could not be exported from Keras: {last}")
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+@contextmanager
+def _alone(lock: Path, name: str) -> Iterator[None]:
+    """Hold the lock, and say so if another process has it."""
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+            return
+    except Timeout:
+        _log.info("%s: another process is exporting it; waiting for it", name)
+    with FileLock(lock):
+        yield
 
 
 def seal(folder: Path, key: str) -> None:
@@ -134,11 +167,24 @@ def seal(folder: Path, key: str) -> None:
 
 def _key(card: Card, weights_digest: str) -> str:
     computed_by = {name: asdict(card)[name] for name in _COMPUTED_BY}
-    said = json.dumps([FORMAT, weights_digest, computed_by], sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()
+    return _digest([FORMAT, weights_digest, computed_by])
+
+
+def _digest(said: object) -> str:
+    text = json.dumps(said, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _versions() -> list[str]:
+    """Of what makes an entry; a package that isn't installed has none."""
+    versions = [VERSION]
+    for package in ("keras", "openvino"):
+        with suppress(PackageNotFoundError):
+            versions.append(f"{package} {version(package)}")
+    return versions
 
 
 def _key_of_folder(card: Card) -> str | None:
     """The key that a network folder's own entry must have; any, if it brings no weights file."""
-    weights = card.folder / "weights.weights.h5" if card.folder else None
+    weights = card.folder / WEIGHTS if card.folder else None
     return _key(card, digest(weights)) if weights and weights.exists() else None

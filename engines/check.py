@@ -53,8 +53,8 @@ class Checks:
             raise Drifted(
                 f"{name} answers differently than its reference: a probability on the check "
                 f"pictures moved by {difference:.2g}, and at most {allowed:.2g} is allowed; "
-                "empty the folder of compiled networks (SHIWU_CACHE) and start again, and if "
-                "this comes back, use SHIWU_ENGINE=keras and report it"
+                "have it exported anew (empty SHIWU_CACHE, or pack the network folder again), and "
+                "if this comes back, use SHIWU_PRECISION=f32 or SHIWU_ENGINE=keras and report it"
             )
         return difference
 

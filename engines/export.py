@@ -7,21 +7,22 @@ the Keras reference answered on the check pictures (checks.npz).
 """
 
 import argparse
-import importlib.metadata
-import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 from engines.check import Checks, pictures
+from errors import SettingsError
 from models.card import Card
 from models.zoo import card as find_card
 
-MADE_WITH = ("keras", "tensorflow", "tensorflow-cpu", "openvino")
+# The exit status that says: standard output holds one sentence for the operator.
+REFUSED = 3
 
 
 def export(card: Card, weights: Path, out: Path) -> None:
-    """Write network.xml, network.bin, checks.npz and made_with.json into `out`."""
+    """Write network.xml, network.bin and checks.npz into `out`."""
     # OpenVINO's converter reports its use to a stranger's address; without the module it doesn't.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the one that OpenVINO's converter reads
@@ -38,12 +39,6 @@ def export(card: Card, weights: Path, out: Path) -> None:
     lossless = all(np.array_equal(w, w.astype(np.float16)) for w in model.get_weights())
     network = openvino.convert_model(model)
     openvino.save_model(network, out / "network.xml", compress_to_fp16=lossless)
-    (out / "made_with.json").write_text(json.dumps(_versions(), indent=1))
-
-
-def _versions() -> dict[str, str]:
-    installed = {found.metadata["Name"].lower() for found in importlib.metadata.distributions()}
-    return {name: importlib.metadata.version(name) for name in MADE_WITH if name in installed}
 
 
 def _main() -> None:
@@ -52,7 +47,18 @@ def _main() -> None:
     parser.add_argument("--weights", required=True, type=Path, help="its weights file")
     parser.add_argument("--out", required=True, type=Path, help="an existing, empty folder")
     given = parser.parse_args()
-    export(find_card(given.model), given.weights, given.out)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        export(find_card(given.model), given.weights, given.out)
+    except SettingsError as error:
+        sys.stdout.write(str(error))
+        sys.exit(REFUSED)
+
+
+def _end_with_parent() -> None:
+    """Whoever started us holds the other end of standard input as long as it lives."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":

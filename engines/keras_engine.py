@@ -1,12 +1,24 @@
 """The reference engine: Keras itself, on whichever backend the user has set up."""
 
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 
 from engines.engine import Description, Pixels, Probabilities
+from errors import SettingsError
 from models.card import Card
+
+
+class KerasMissing(SettingsError):
+    """Keras is needed and not installed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} needs Keras and TensorFlow, which are not installed here; run: "
+            f"{sys.executable} -m pip install -r requirements.txt"
+        )
 
 
 class KerasEngine:
@@ -18,7 +30,10 @@ class KerasEngine:
         """Build the network, load its weights and trace it with one picture."""
         from models.build import build
 
-        self._model = build(card, weights)
+        try:
+            self._model = build(card, weights)
+        except ModuleNotFoundError as error:
+            raise KerasMissing(card.name) from error
         self._one_at_a_time = threading.Lock()
         self.run(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
 

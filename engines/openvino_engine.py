@@ -23,7 +23,7 @@ class PrecisionUnsupported(SettingsError):
 class OpenVinoEngine:
     """A compiled network; each calling thread gets an inference request of its own."""
 
-    def __init__(self, name: str, entry: Path, precision: str, cores: int) -> None:
+    def __init__(self, name: str, entry: Path, precision: str, cores: int, checks: int = 1) -> None:
         """Load the network for this processor, and see that it answers as its reference did.
 
         The first inference happens here, on one thread: two first inferences at once can block
@@ -34,6 +34,7 @@ class OpenVinoEngine:
             entry: a folder made by `engines.export`.
             precision: "f32" or "bf16".
             cores: inferences that run at once, each on one core.
+            checks: check pictures to run; one is enough to see a change at a start.
 
         Raises:
             PrecisionUnsupported: bf16 on a processor that has none.
@@ -58,8 +59,8 @@ class OpenVinoEngine:
             },
         )
         self._of_thread = threading.local()
-        checks = Checks.load(entry / "checks.npz")
-        difference = checks.require(self.run, name, _ALLOWED[precision], count=1)
+        stored = Checks.load(entry / "checks.npz")
+        difference = stored.require(self.run, name, _ALLOWED[precision], checks)
         self.description = Description("openvino", precision, difference)
 
     def run(self, batch: Pixels) -> Probabilities:

@@ -36,6 +36,20 @@ class Answer:
     timings: Timings
 
 
+def calibrate(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities as if the logits had been divided by the temperature (arXiv 1706.04599).
+
+    Args:
+        probabilities: float32, shape (classes,), sums to 1.
+        temperature: over 0; above 1 makes the network less sure, 1 changes nothing.
+    """
+    if temperature == 1:
+        return probabilities
+    powers = probabilities ** np.float32(1 / temperature)
+    calibrated: NDArray[np.float32] = powers / powers.sum()
+    return calibrated
+
+
 def rank(
     probabilities: NDArray[np.float32], labels: Sequence[Label], top: int, threshold: float = 0.0
 ) -> tuple[Prediction, ...]:

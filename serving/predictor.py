@@ -4,16 +4,17 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from engines.engine import Engine
-from errors import RequestError
+from errors import RequestError, SettingsError
 from imaging.fit import Fit, fit
 from imaging.read import Limits, read
 from imaging.write import jpeg
 from models.card import Card, FitMode
 from models.labels import Label
-from serving.answer import Answer, Timings, rank
-from serving.queue import Job, Queue
+from serving.answer import Answer, Timings, calibrate, rank
+from serving.queue import Job, Place, Queue
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ class Predictor:
             fit: how a photo becomes a square when a request doesn't say; None: as the card says.
         """
         self.cards = {card.name: card for card in cards}
+        if len(self.cards) < len(cards):
+            named = ", ".join(card.name for card in cards)
+            raise SettingsError(f"two networks have one name ({named}); give each its own")
         self.default = cards[0].name
         self.networks: dict[str, Network] = {}
         self.limits = limits
@@ -133,12 +137,14 @@ class Predictor:
         return self.networks[name]
 
     def predict(
-        self, photos: Sequence[bytes], options: Options = Options()
+        self, photos: Sequence[bytes], options: Options = Options(), place: Place | None = None
     ) -> list[Answer | RequestError]:
         """An answer for each photo, in order; a bad photo gets its error instead.
 
         Args:
             photos: encoded pictures. All of them find a place in the queue, or none.
+            options: what is asked for.
+            place: the place that was held for them.
 
         Raises:
             Busy, NotReady, NotLoaded: the request as a whole can't be taken.
@@ -152,26 +158,31 @@ class Predictor:
             network.card.interpolation,
         )
         works = [_Walk(photo, network, how, self.limits, options) for photo in photos]
-        return [_result(job) for job in self.queue.put(works, self._deadline_s)]
+        return [_result(job) for job in self.queue.put(works, self._deadline_s, place)]
 
-    def upright_jpeg(self, photo: bytes, width: int | None) -> bytes:
+    def upright_jpeg(self, photo: bytes, width: int | None, place: Place | None = None) -> bytes:
         """The photo as an upright JPEG without metadata, `width` pixels wide at most.
 
         Raises:
             RequestError: a bad photo, a full queue, a deadline that passed.
         """
-        limits = self.limits
-        work = lambda: jpeg(read(photo, limits, at_least=width), width)  # noqa: E731
-        (job,) = self.queue.put([work], self._deadline_s)
+        work = partial(_upright_jpeg, photo, width, self.limits)
+        (job,) = self.queue.put([work], self._deadline_s, place)
         return job.result()
 
-    def require_room(self) -> None:
-        """Say *busy* now, before a photo is read from the network, if it would be said anyway.
+    def reserve(self) -> Place:
+        """Hold a place for a request whose photos are still on their way.
+
+        So no more bodies are read at once than can be worked on, and whoever finds no place
+        hears so before sending a photo.
 
         Raises:
             Busy: the queue is full.
+            NotReady: no network is loaded yet.
         """
-        self.queue.require_room()
+        if not self.networks:
+            raise NotReady(f"{self.default} is still being loaded; try again in a moment")
+        return self.queue.reserve()
 
 
 @dataclass
@@ -190,6 +201,7 @@ class _Walk:
         pixels = fit(upright, self.how)  # (size, size, 3)
         decoded = time.perf_counter()
         probabilities = self.network.engine.run(pixels[None])[0]  # (classes,)
+        probabilities = calibrate(probabilities, self.network.card.temperature)
         inferred = time.perf_counter()
         ranked = rank(probabilities, self.network.labels, self.options.top, self.options.threshold)
         timings = Timings(0.0, decoded - begun, inferred - decoded)
@@ -200,9 +212,13 @@ def _result(job: Job[Answer]) -> Answer | RequestError:
     try:
         answer = job.result()
     except RequestError as error:
-        return error
+        return error.with_traceback(None)  # its frames hold the photo
     return Answer(
         answer.model,
         answer.predictions,
         Timings(job.waited_s, answer.timings.decode_s, answer.timings.infer_s),
     )
+
+
+def _upright_jpeg(photo: bytes, width: int | None, limits: Limits) -> bytes:
+    return jpeg(read(photo, limits, at_least=width), width)

@@ -58,16 +58,36 @@ class Job(Generic[Result]):
             TooLate: the deadline passed first; the work is then skipped if it hasn't begun.
             Exception: whatever the work raised.
         """
+        future = self.future
         try:
-            return self.future.result(timeout=max(0.0, self.remaining_s))
+            return future.result(timeout=max(0.0, self.remaining_s))
         except TimeoutError:
-            if self.future.done():  # at the last moment, or the work itself raised it
-                return self.future.result()
-            self.future.cancel()
+            if future.done():  # at the last moment, or the work itself raised it
+                return future.result()
+            future.cancel()
             raise TooLate(
                 f"no answer within {self.deadline_s:g} s (SHIWU_DEADLINE_S); the service is "
                 "overloaded or the photo is very large: try again later"
             ) from None
+        finally:
+            # An exception's traceback would keep this frame, the job and so the photo in a cycle.
+            del self, future
+
+
+class Place:
+    """A place in the queue, held for a request while its photos are still on their way.
+
+    `release` may be called more than once; `Queue.put` calls it, too.
+    """
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back: Callable[[], None] | None = give_back
+
+    def release(self) -> None:
+        """Give the place back."""
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
 
 
 class Queue:
@@ -90,8 +110,9 @@ class Queue:
         self._waiting_changed = waiting_changed
         self._jobs: deque[Job[object]] = deque()
         self._idle = 0
+        self._held = 0
         self._closed = False
-        self._change = threading.Condition()
+        self._change = threading.Condition(threading.RLock())  # `put` gives a place back inside
         self._seconds_a_job = 0.05  # a moving mean; the first guess hardly matters
         self._runners = [
             threading.Thread(target=self._run, name=f"runner-{i}", daemon=True)
@@ -100,8 +121,29 @@ class Queue:
         for runner in self._runners:
             runner.start()
 
-    def put(self, works: Sequence[Callable[[], Result]], deadline_s: float) -> list[Job[Result]]:
+    def reserve(self) -> Place:
+        """Hold a place before the work for it is known; the caller gives it back in the end.
+
+        Raises:
+            Busy: there is none.
+        """
+        with self._change:
+            self._require_places(1)
+            self._held += 1
+        return Place(self._give_back)
+
+    def put(
+        self,
+        works: Sequence[Callable[[], Result]],
+        deadline_s: float,
+        place: Place | None = None,
+    ) -> list[Job[Result]]:
         """Take in all of the works, or none.
+
+        Args:
+            works: what to do.
+            deadline_s: seconds from now in which the results must be there.
+            place: one that was held for them; it is given back.
 
         Raises:
             Busy: they don't all find a place.
@@ -109,6 +151,8 @@ class Queue:
         """
         jobs = [Job(work, deadline_s) for work in works]
         with self._change:
+            if place is not None:
+                place.release()
             if self._closed:
                 raise Closed("the service is going down; another one may be up already")
             self._require_places(len(jobs))
@@ -116,15 +160,6 @@ class Queue:
             self._waiting_changed(len(jobs))
             self._change.notify(len(jobs))
         return jobs
-
-    def require_room(self) -> None:
-        """Do nothing, unless even one job would find no place.
-
-        Raises:
-            Busy: it wouldn't.
-        """
-        with self._change:
-            self._require_places(1)
 
     def close(self) -> None:
         """Take nothing more in, finish what waits, and join the runners."""
@@ -135,26 +170,37 @@ class Queue:
             runner.join()
 
     def _require_places(self, needed: int) -> None:
-        if len(self._jobs) + needed <= self.capacity + self._idle:
+        taken = len(self._jobs) + self._held
+        if taken + needed <= self.capacity + self._idle:
             return
         seconds = len(self._jobs) * self._seconds_a_job / len(self._runners)
         raise Busy(
-            f"{len(self._jobs)} photos are waiting, {needed} more came, and there is room for "
+            f"{taken} photos are waiting, {needed} more came, and there is room for "
             f"{self.capacity} (SHIWU_QUEUE); try again after the seconds given in Retry-After",
             retry_after_s=max(1, round(seconds)),
         )
 
+    def _give_back(self) -> None:
+        with self._change:
+            self._held -= 1
+
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            begun = time.monotonic()
-            job.waited_s = begun - job.taken_in
-            if job.remaining_s <= 0 or not job.future.set_running_or_notify_cancel():
-                continue
-            try:
-                job.future.set_result(job.work())
-            except BaseException as error:  # whoever waits for the job gets it
-                job.future.set_exception(error)
-            self._seconds_a_job += 0.1 * (time.monotonic() - begun - self._seconds_a_job)
+            self._do(job)
+            del job  # an idle runner would keep the last photo
+
+    def _do(self, job: Job[object]) -> None:
+        begun = time.monotonic()
+        job.waited_s = begun - job.taken_in
+        if job.remaining_s <= 0 or not job.future.set_running_or_notify_cancel():
+            return
+        try:
+            job.future.set_result(job.work())
+        except BaseException as error:  # whoever waits for the job gets it
+            job.future.set_exception(error)
+        finally:
+            del job  # the exception's traceback holds this frame
+        self._seconds_a_job += 0.1 * (time.monotonic() - begun - self._seconds_a_job)
 
     def _next(self) -> Job[object] | None:
         with self._change:

@@ -47,10 +47,10 @@ def pytest_sessionfinish(session, exitstatus):
 def program():
     """The path of a program; tests that need one skip where it is not installed."""
 
-    def find(name: str) -> str:
-        found = shutil.which(name)
+    def find(*names: str) -> str:
+        found = next(filter(None, map(shutil.which, names)), None)
         if found is None:
-            pytest.skip(f"needs {name}; `make test` installs it on Debian, as root")
+            pytest.skip(f"needs {' or '.join(names)}; `make test` installs it on Debian, as root")
         return found
 
     return find

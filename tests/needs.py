@@ -5,24 +5,28 @@ import shutil
 import subprocess
 import sys
 
-# A program, the Debian package that brings it, and what is left out without it.
+# A program (or several, of which one will do), the Debian package that brings it, and what is left out without it.
 NEEDS = (
     ("redis-server", "redis-server", "tests of /image's store in Redis"),
-    ("convert-im6.q16", "imagemagick", "tests of EXIF orientation against another program"),
+    ("convert-im6.q16 magick", "imagemagick", "tests of EXIF orientation against another program"),
     ("wrk", "wrk", "tests of the benchmarks"),
     ("curl", "curl", "the README's curl line"),
 )
 
 
+def _missing() -> list[tuple[str, str, str]]:
+    return [need for need in NEEDS if not any(map(shutil.which, need[0].split()))]
+
+
 def main() -> None:
-    missing = [need for need in NEEDS if shutil.which(need[0]) is None]
+    missing = _missing()
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         packages = [package for _, package, _ in missing]
         print("Installing for the tests:", *packages, flush=True)
         for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
             quiet = ["apt-get", "-qq", *command]
             subprocess.run(quiet, stdout=subprocess.DEVNULL, stderr=sys.stderr, check=False)
-        missing = [need for need in NEEDS if shutil.which(need[0]) is None]
+        missing = _missing()
     for program, package, left_out in missing:
         print(f"Missing: {program} (Debian: apt-get install {package}); left out: {left_out}")
 

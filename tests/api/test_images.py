@@ -89,6 +89,20 @@ def test_what_is_no_id_finds_nothing(where, image_id):
     assert open_store(where, 600, 1000).get(image_id) is None
 
 
+def test_what_is_not_ours_in_the_folder_is_left_alone(tmp_path):
+    """Someone may name a folder that they use for other things, too."""
+    (tmp_path / "images" / "letters").mkdir(parents=True)
+    (tmp_path / "images").chmod(0o700)
+    thesis = tmp_path / "images/thesis.docx"
+    thesis.write_bytes(bytes(5000))
+    os.utime(thesis, (0, 0))
+    store = open_store(str(tmp_path / "images"), 600, 100)
+    for _ in range(3):
+        store.put(bytes(90))
+    assert thesis.exists()
+    assert len(list((tmp_path / "images").iterdir())) == 3
+
+
 def test_a_folder_that_others_can_open_is_refused(tmp_path):
     (tmp_path / "images").mkdir(mode=0o755)
     with pytest.raises(SettingsError, match="chmod 700"):

@@ -76,7 +76,7 @@ def test_sideways_jpegs_are_answered_as_if_turned_upright_beforehand(
     service, shared, tmp_path, program
 ):
     """Turned by another program, ImageMagick, which shares no code with our reader."""
-    convert = program("convert-im6.q16")
+    convert = program("convert-im6.q16", "magick")
     for path in sorted((shared / "data/photos/orientation").glob("*.jpg")):
         turned = tmp_path / f"{path.stem}.png"
         subprocess.run([convert, path, "-auto-orient", "-strip", turned], check=True)

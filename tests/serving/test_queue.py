@@ -1,7 +1,10 @@
 """The bounded queue: full means busy at once, and what is taken in is done."""
 
+import contextlib
+import gc
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -59,9 +62,47 @@ def test_a_full_queue_says_busy_at_once_with_its_numbers(queue):
             queue.put([int], 10)
         assert busy.value.retry_after_s >= 1
         with pytest.raises(Busy):
-            queue.require_room()
+            queue.reserve()
     assert [job.result() for job in waiting] == [0, 0]
-    queue.require_room()
+    queue.reserve().release()
+
+
+def test_a_held_place_counts_until_it_is_given_back_or_used(queue):
+    with blocked(queue):
+        first, second = queue.reserve(), queue.reserve()
+        with pytest.raises(Busy):
+            queue.reserve()
+        first.release()
+        first.release()
+        third = queue.reserve()
+        with pytest.raises(Busy):
+            queue.put([int], 10)
+        jobs = queue.put([int], 10, place=second)
+        with pytest.raises(Busy):
+            queue.put([int, int], 10, place=third)
+        jobs += queue.put([int], 10)
+    assert [job.result() for job in jobs] == [0, 0]
+
+
+def test_a_photo_is_let_go_as_soon_as_its_error_is(queue):
+    """No cycle keeps it until the garbage collector comes by."""
+
+    class Photo:
+        def __call__(self):
+            raise ValueError("broken")
+
+    photo = Photo()
+    gone = weakref.ref(photo)
+    gc.disable()
+    try:
+        (job,) = queue.put([photo], 10)
+        with contextlib.suppress(ValueError):
+            job.result()
+        del job, photo
+        queue.put([int], 10)[0].result()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_several_works_find_a_place_all_together_or_not_at_all(queue):

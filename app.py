@@ -1,6 +1,7 @@
 """The door for people: `create_app(settings)`, and `python app.py --model ResNet50`."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,17 +28,35 @@ def create_app(settings: Settings) -> "flask.Flask":
     return build(settings)
 
 
+def _require_free(host: str, port: int) -> None:
+    """Find out now what gunicorn would say after five seconds of trying.
+
+    Raises:
+        SettingsError: nobody can listen there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise SettingsError(
+            f"SHIWU_HOST={host}, SHIWU_PORT={port}: can't listen there "
+            f"({error.strerror or error}); give another port, or an address of this machine"
+        ) from error
+
+
 def _serve(arguments: list[str]) -> None:
     """Check the settings, then become gunicorn."""
     try:
         settings = Settings.from_command_line(arguments)
         for name in settings.model:
             zoo.card(name)
+        _require_free(settings.host, settings.port)
     except SettingsError as error:
         sys.exit(f"Shiwu can't start:\n{error}")
     os.environ.update(settings.as_environment())
     # Large uploads go back to the system when they are answered, instead of staying with us.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000")
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
     sys.stdout.write(f"When it is ready: curl -F image=@photo.jpg {address}/predict\n")

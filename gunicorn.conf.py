@@ -30,6 +30,7 @@ threads = _settings.queue + (_settings.cores or cores.available()) + 8
 # An answer may take its whole deadline; a worker is only killed when its main loop stands still.
 timeout = 30
 graceful_timeout = round(_settings.deadline_s + _settings.drain_s + 5)
+worker_connections = max(1000, 2 * threads)
 keepalive = 15
 backlog = 2048
 control_socket_disable = True  # it would be written under the home directory

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from errors import SettingsError
 
@@ -49,6 +49,8 @@ def _in_cache_home(name: str) -> Path:
         return Path(tempfile.gettempdir()) / "shiwu" / name
 
 
+# Relative to the folder of the start, which is not where everything runs later.
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_names)]
 
 
@@ -63,7 +65,7 @@ class Settings(BaseModel):
         "one or more network names or folders, divided by commas",
         min_length=1,
     )
-    weights: Path | None = _setting(
+    weights: Folder | None = _setting(
         None,
         "weights of the network: a file, or a folder of files by Keras' names",
         "a path",
@@ -87,7 +89,7 @@ class Settings(BaseModel):
         "as the network's card says (crop, mostly), if not given",
         "crop or stretch",
     )
-    cache: Path = Field(
+    cache: Folder = Field(
         default_factory=lambda: _in_cache_home("compiled"),
         description="folder of compiled networks",
         json_schema_extra={"allowed": "a path", "shown_default": "~/.cache/shiwu/compiled"},
@@ -259,10 +261,15 @@ def shown_default(name: str) -> str:
 def _given(environment: Mapping[str, str]) -> dict[str, object]:
     """The variables with our prefix, by setting name; an empty one counts as not given."""
     return {
-        variable.removeprefix(PREFIX).lower(): value
+        _name(variable): value
         for variable, value in environment.items()
-        if variable.startswith(PREFIX) and value != ""
+        if variable.upper().startswith(PREFIX) and value != ""
     }
+
+
+def _name(variable: str) -> str:
+    """The setting's name; a variable in mixed case is none of ours, and is refused as unknown."""
+    return variable[len(PREFIX) :].lower() if variable.isupper() else variable
 
 
 def _sentences(error: ValidationError, given: Mapping[str, object], named: Any) -> list[str]:
@@ -270,7 +277,10 @@ def _sentences(error: ValidationError, given: Mapping[str, object], named: Any) 
     return [
         f"{named(name)}={_text(given[name])!r} is not {_allowed(name)}{_hint(given[name])}"
         if name in Settings.model_fields
-        else _unknown(_variable(name), [_variable(known) for known in Settings.model_fields])
+        else _unknown(
+            _variable(name) if name.islower() else name,
+            [_variable(known) for known in Settings.model_fields],
+        )
         for name in names
     ]
 

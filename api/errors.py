@@ -28,6 +28,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     images.StoreUnavailable: (503, "not_ready"),
     queue.Busy: (503, "busy"),
     queue.Closed: (503, "not_ready"),
+    predictor.TooManyPhotos: (413, "too_large"),
     predictor.NotReady: (503, "not_ready"),
     queue.TooLate: (504, "too_late"),
     EngineError: (500, "internal"),

@@ -28,7 +28,7 @@ def predict() -> flask.Response:
     with _held(predictor) as place:
         upload = read_upload(flask.request, predictor.limits.max_bytes)
         asked = Options(**options.parse([*_query(), *upload.fields], options.PREDICT))
-        answers = predictor.predict(upload.photos, asked, place)
+        answers = _predict(predictor, upload.photos, asked, place)
     _tell(answers)
     if len(answers) > 1:
         model = predictor.network(asked.model).card.name
@@ -48,7 +48,10 @@ def keep_image() -> flask.Response:
         if len(upload.photos) > 1:
             raise BadUpload(f"{len(upload.photos)} photos came; /image takes one")
         asked = options.parse([*_query(), *upload.fields], options.IMAGE)
-        image = predictor.upright_jpeg(upload.photos[0], asked.get("width"), place)
+        (photo,) = upload.photos
+        if isinstance(photo, RequestError):
+            raise photo
+        image = predictor.upright_jpeg(photo, asked.get("width"), place)
     response = _jpeg(image)
     address = flask.url_for(".kept_image", image_id=_images().put(image))
     response.headers["Content-Location"] = address
@@ -142,6 +145,15 @@ def _held(predictor: Predictor) -> Iterator[Place]:
         yield place
     finally:
         place.release()
+
+
+def _predict(
+    predictor: Predictor, photos: list[bytes | RequestError], asked: Options, place: Place
+) -> list[Answer | RequestError]:
+    """An answer for each photo; what could not even be read keeps its error."""
+    good = [photo for photo in photos if isinstance(photo, bytes)]
+    answers = iter(predictor.predict(good, asked, place))
+    return [next(answers) if isinstance(photo, bytes) else photo for photo in photos]
 
 
 def _images() -> ImageStore:

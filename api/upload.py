@@ -17,7 +17,8 @@ FIELD = "image"
 # What a body may hold besides photos: boundaries, part headers, options.
 ENVELOPE_BYTES = 64 * 1024
 MAX_PARTS = 256
-_DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
+_DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
+_ORDINARY = str.maketrans("-_", "+/")
 
 
 class BadUpload(RequestError):
@@ -34,9 +35,9 @@ class BodyTooLarge(RequestError):
 
 @dataclass(frozen=True)
 class Upload:
-    """Photos as they came, and the options that came in the same body."""
+    """Photos as they came, or why one of several is none, and the options in the same body."""
 
-    photos: list[bytes]
+    photos: list[bytes | RequestError]
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -72,7 +73,7 @@ def read_upload(request: flask.Request, max_bytes: int) -> Upload:
             f"a body of type {kind[:80] or 'none'!r} is not understood; send multipart/form-data "
             'with the field "image", a raw image/* body, or JSON {"image": "<base64>"}'
         )
-    if sum(map(len, upload.photos)) > max_bytes:
+    if sum(len(photo) for photo in upload.photos if isinstance(photo, bytes)) > max_bytes:
         raise _too_large(max_bytes)
     return upload
 
@@ -94,14 +95,20 @@ def _too_large(max_bytes: int) -> BodyTooLarge:
 
 
 def _multipart(request: flask.Request) -> Upload:
-    files = list(request.files.items(multi=True))
+    files = [(name or "", file) for name, file in request.files.items(multi=True)]
+    photos: list[bytes | RequestError]
     photos = [_content(file) for name, file in files if name == FIELD]
     strangers = sorted({name for name, _ in files if name != FIELD})
     if strangers:
         raise BadUpload(f'a file came in the field "{strangers[0][:40]}"; photos go in "{FIELD}"')
     if not photos:
-        raise BadUpload(f'no photo came; send one as a file in the multipart field "{FIELD}"')
-    return Upload(photos, list(request.form.items(multi=True)))
+        boundary = (
+            "" if "boundary" in request.mimetype_params else " (the header names no boundary)"
+        )
+        raise BadUpload(
+            f'no photo came{boundary}; send one as a file in the multipart field "{FIELD}"'
+        )
+    return Upload(photos, [(name or "", text) for name, text in request.form.items(multi=True)])
 
 
 def _content(file: FileStorage) -> bytes:
@@ -117,10 +124,21 @@ def _json(body: bytes) -> Upload:
     if not isinstance(said, dict) or FIELD not in said:
         raise BadUpload('the JSON has no "image"; send {"image": "<base64>"}')
     images = said.pop(FIELD)
-    photos = [_base64(image) for image in (images if isinstance(images, list) else [images])]
+    if not isinstance(images, list):
+        return Upload([_base64(images)], [(name, _text(value)) for name, value in said.items()])
+    if len(images) > MAX_PARTS:
+        raise BadUpload(f"{len(images)} photos came; one request brings at most {MAX_PARTS}")
+    photos = [_photo_or_error(image) for image in images]
     if not photos:
         raise BadUpload('the JSON\'s "image" is an empty list; send at least one photo')
     return Upload(photos, [(name, _text(value)) for name, value in said.items()])
+
+
+def _photo_or_error(text: Any) -> bytes | RequestError:
+    try:
+        return _base64(text)
+    except BadUpload as error:
+        return error.with_traceback(None)
 
 
 def _base64(text: Any) -> bytes:
@@ -129,8 +147,10 @@ def _base64(text: Any) -> bytes:
     prefix = _DATA_URL.match(text)
     bare = text[prefix.end() :] if prefix else text
     try:
-        # Many encoders break lines; anything else that is not base64 is refused.
-        return base64.b64decode("".join(bare.split()), validate=True)
+        # Encoders break lines, leave out the padding, or use the alphabet that is safe in
+        # addresses (RFC 4648, 5); what is no base64 even so is refused.
+        plain = "".join(bare.split()).translate(_ORDINARY).rstrip("=")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadUpload('the JSON\'s "image" is not valid base64') from error
 

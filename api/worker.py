@@ -1,6 +1,7 @@
 """gunicorn's threaded worker, with a polite end, and JSON for what is not even a request."""
 
 import logging
+import os
 import secrets
 import select
 import socket
@@ -115,8 +116,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def close_app(self) -> None:
         """Answer what waits and join the threads; called when the worker has left its loop."""
         predictor = self._predictor()
-        if predictor is not None:
-            predictor.close()
+        if predictor is None:
+            return
+        if len(predictor.networks) < len(predictor.cards):
+            os._exit(0)  # a loader inside C++ can't be stopped, and aborts an ordinary end
+        predictor.close()
 
     def _predictor(self) -> Predictor | None:
         app = getattr(self, "wsgi", None)

@@ -29,6 +29,10 @@ class NotLoaded(RequestError):
     """The network asked for is not among those being served."""
 
 
+class TooManyPhotos(RequestError):
+    """One request brings more photos than the whole queue holds."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a request may ask of an answer; None leaves the choice to the service."""
@@ -147,9 +151,14 @@ class Predictor:
             place: the place that was held for them.
 
         Raises:
-            Busy, NotReady, NotLoaded: the request as a whole can't be taken.
+            TooManyPhotos, Busy, NotReady, NotLoaded: the request as a whole can't be taken.
             EngineError: our fault.
         """
+        if len(photos) > self.queue.capacity:
+            raise TooManyPhotos(
+                f"{len(photos)} photos came, and one request may bring {self.queue.capacity} "
+                "(SHIWU_QUEUE); send the others in another"
+            )
         network = self.network(options.model)
         how = Fit(
             network.card.input_size,

@@ -64,16 +64,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def begin(folder: Path, **settings: object) -> Service:
-    """Start `python app.py` and return at once."""
+def begin(folder: Path, cwd: Path = ROOT, **settings: object) -> Service:
+    """Start `python app.py` in the folder `cwd` and return at once."""
     port = free_port()
     log = folder / f"service-{port}.log"
     given = {"drain_s": 0, "cache": folder / "compiled", "images": folder / "images", **settings}
     variables = {f"SHIWU_{name.upper()}": str(value) for name, value in given.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)],
-            cwd=ROOT,
+            [sys.executable, str(ROOT / "app.py"), "--port", str(port)],
+            cwd=cwd,
             env=os.environ | variables,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -83,9 +83,9 @@ def begin(folder: Path, **settings: object) -> Service:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **settings: object) -> Iterator[Service]:
+def running(folder: Path, cwd: Path = ROOT, **settings: object) -> Iterator[Service]:
     """The service, ready; stopped at the end whatever happens."""
-    service = begin(folder, **settings)
+    service = begin(folder, cwd, **settings)
     try:
         service.wait_until_ready()
         yield service

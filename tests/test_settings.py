@@ -1,5 +1,6 @@
 """Every setting is checked, and all problems are told at once."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from settings import BadSettings, Settings, table
+from tests.service import begin, running
+from tests.small import colours
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,6 +57,28 @@ def test_a_stray_word_is_named():
     ]
 
 
+def test_a_variable_in_mixed_case_is_not_silently_ours():
+    assert problems({"Shiwu_Port": "5"}) == [
+        "Shiwu_Port is no setting of Shiwu; the nearest is SHIWU_PORT"
+    ]
+
+
+def test_paths_are_made_absolute_and_a_tilde_is_home():
+    settings = Settings.from_environment({"SHIWU_CACHE": "here", "SHIWU_WEIGHTS": "~/w.h5"})
+    assert settings.cache == Path.cwd() / "here"
+    assert settings.weights == Path.home() / "w.h5"
+
+
+def test_a_port_in_use_stops_the_start_at_once_with_a_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = start(
+            "--port", str(taken.getsockname()[1]), "--model", str(colours(tmp_path / "n"))
+        )
+    assert ended.returncode == 1
+    assert "SHIWU_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_an_empty_variable_counts_as_not_given():
     assert Settings.from_environment({"SHIWU_PORT": ""}).port == 5000
 
@@ -89,6 +114,19 @@ def test_a_bad_setting_stops_the_start_with_sentences_and_no_traceback():
     assert ended.returncode == 1
     assert "SHIWU_PRT is no setting of Shiwu; the nearest is SHIWU_PORT" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_it_starts_from_any_folder_with_paths_relative_to_it(tmp_path):
+    with running(tmp_path, model=colours(tmp_path / "network").name, cwd=tmp_path) as service:
+        assert service.get("/readyz").status_code == 200
+
+
+def test_a_store_that_cannot_be_used_stops_the_start_with_a_sentence(tmp_path):
+    (tmp_path / "images").mkdir(mode=0o755)
+    service = begin(tmp_path, model=colours(tmp_path / "network"), images=tmp_path / "images")
+    assert service.process.wait(timeout=60) != 0
+    assert "chmod 700" in service.log.read_text()
+    assert "Traceback" not in service.log.read_text()
 
 
 def test_an_unknown_network_stops_the_start_and_names_the_nearest():

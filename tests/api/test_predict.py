@@ -124,6 +124,12 @@ def test_an_option_in_query_and_form_at_once_is_given_twice(client):
         ({"json": []}, 400, "bad_request", 'has no "image"'),
         ({"json": {"picture": ""}}, 400, "bad_request", 'has no "image"'),
         ({"json": {"image": 5}}, 400, "bad_request", "must be text in base64, not int"),
+        (
+            {"data": b"--x\r\nContent-Disposition: form-data; filename=a\r\n\r\nb\r\n--x--\r\n", "content_type": "multipart/form-data; boundary=x"},
+            400, "bad_request", 'a file came in the field ""',
+        ),
+        ({"data": b"x", "content_type": "multipart/form-data"}, 400, "bad_request", "names no boundary"),
+        ({"json": {"image": [""] * 300}}, 400, "bad_request", "300 photos came; one request brings at most 256"),
         ({"json": {"image": "ä"}}, 400, "bad_request", "not valid base64"),
         ({"json": {"image": []}}, 400, "bad_request", "empty list"),
         ({"data": b"x", "content_type": "text/plain"}, 400, "bad_request", "'text/plain' is not understood"),
@@ -183,11 +189,48 @@ def test_a_body_without_a_length_is_refused(client):
     assert refusal(reply)[:2] == (411, "length_required")
 
 
-def test_more_photos_than_the_queue_holds_are_busy_and_say_when_to_come_again(make_app):
-    client = make_app(queue=1, cores=1).test_client()
-    reply = client.post("/predict", **form(*[photo("red")] * 4))
-    assert refusal(reply)[:2] == (503, "busy")
-    assert int(reply.headers["Retry-After"]) >= 1
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda content: base64.encodebytes(content).decode(),
+        lambda content: base64.urlsafe_b64encode(content).decode().rstrip("="),
+        lambda content: (
+            "DATA:image/jpeg;charset=utf-8;base64," + base64.b64encode(content).decode()
+        ),
+    ],
+)
+def test_base64_is_taken_as_common_tools_write_it(client, write):
+    reply = client.post("/predict", json={"image": write(photo("green"))})
+    assert labels(reply)[0] == "green"
+
+
+def test_a_bad_text_among_several_fails_alone(client):
+    texts = [
+        base64.b64encode(photo("red")).decode(),
+        "!!",
+        base64.b64encode(photo("blue")).decode(),
+    ]
+    results = client.post("/predict", json={"image": texts}).json["results"]
+    assert [result["success"] for result in results] == [True, False, True]
+    assert "not valid base64" in results[1]["error"]["message"]
+
+
+def test_more_photos_than_the_queue_can_ever_hold_are_too_many_and_not_busy(make_app):
+    """Whoever waits for a place would wait for ever."""
+    client = make_app(queue=2, cores=1).test_client()
+    status, code, message = refusal(client.post("/predict", **form(*[photo("red")] * 3)))
+    assert (status, code) == (413, "too_large")
+    assert "3 photos came, and one request may bring 2 (SHIWU_QUEUE)" in message
+
+
+def test_more_photos_than_there_are_places_now_are_busy_and_say_when_to_come_again(make_app):
+    app = make_app(queue=2, cores=1)
+    with busy_runner(app) as queue:
+        (waiting,) = queue.put([int], 60)
+        reply = app.test_client().post("/predict", **form(*[photo("red")] * 2))
+        assert refusal(reply)[:2] == (503, "busy")
+        assert int(reply.headers["Retry-After"]) >= 1
+    waiting.result()
 
 
 @contextmanager

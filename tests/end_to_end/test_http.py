@@ -2,6 +2,8 @@
 
 import json
 import socket
+import time
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,42 @@ def test_a_hundred_megabytes_are_refused_and_the_sentence_arrives(colourful):
         "/predict", data=bytes(100_000_000), headers={"Content-Type": "image/jpeg"}
     )
     assert (reply.status_code, reply.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_slow_bodies_hold_no_more_threads_than_there_are_places(tmp_path):
+    """Each of sixty clients says that a photo comes, and sends three bytes of it."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+    with running(tmp_path, model=colours(tmp_path / "network"), queue=4, cores=1) as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        slow = [socket.create_connection((host, int(port))) for _ in range(60)]
+        for connection in slow:
+            connection.sendall(head + b"Content-Length: 5000\r\n\r\nabc")
+        assert service.get("/healthz").status_code == 200
+        assert service.predict(photo("red")).status_code == 503
+        for connection in slow:
+            connection.close()
+        service.wait_until_ready()
+        end = time.monotonic() + 30
+        while service.predict(photo("red")).status_code == 503:
+            assert time.monotonic() < end
+
+
+def test_refused_uploads_leave_no_memory_behind(colourful):
+    """Their exceptions once kept them until the garbage collector came by."""
+    (pid,) = colourful.worker_pids()
+    content = bytes(900_000)
+    for _ in range(20):
+        colourful.predict(content)
+    before = resident_mb(pid)
+    for _ in range(100):
+        assert colourful.predict(content).status_code == 415
+    grown = resident_mb(pid) - before
+    print(f"grown by {grown:.1f} MB over 100 refused uploads of 0.9 MB")
+    assert grown < 20
+
+
+def resident_mb(pid):
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
 
 
 def test_after_every_refusal_the_next_good_photo_is_answered(colourful):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from tests.service import begin, running
 
@@ -24,8 +25,14 @@ def ask(service, photo, answers, session=None):
         if reply.status_code == 503:
             assert int(reply.headers["Retry-After"]) >= 1
             assert reply.json()["error"]["code"] in ("busy", "not_ready")
-    except requests.RequestException as error:
-        answers.append(type(error).__name__)
+    except requests.ConnectionError as error:
+        answers.append("refused" if nobody_listened(error) else type(error).__name__)
+
+
+def nobody_listened(error: requests.ConnectionError) -> bool:
+    """Whether the connection was refused, as opposed to taken in and dropped."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def in_parallel(work, count):
@@ -62,57 +69,49 @@ def test_64_clients_against_a_queue_of_16_get_200_or_503_and_health_answers(
         watcher.join()
         counted = Counter(answers)
         print(counted, f"slowest /healthz {max(health):.2f} s")
+        assert max(health) < 5, "alive is told at any load; the figure is for the benchmarks"
         assert set(counted) == {200, 503}
         assert sum(counted.values()) == CLIENTS * 6
         assert service.predict(elephant).status_code == 200
 
 
+@pytest.mark.parametrize("time_of_stop", range(3))
 def test_sigterm_under_load_answers_everything_that_was_accepted(
-    tmp_path, weights, compiled, elephant
+    tmp_path, weights, compiled, elephant, time_of_stop
 ):
+    """Only a refused connection is no loss: nobody had taken anything in."""
     settings = {"model": "MobileNetV2", "weights": weights, "cache": compiled, "drain_s": 1}
     with running(tmp_path, **settings) as service:
         answers, ready = [], []
-        gone = threading.Event()
+        under_way = threading.Event()
 
         def client():
-            """One connection after another until the door is closed."""
-            while not gone.is_set():
-                before = len(answers)
-                ask(service, elephant, mine := [])
-                if mine == ["ConnectionError"] and refused(service):
+            while "refused" not in answers:
+                ask(service, elephant, answers)
+                if len(answers) >= 20 + time_of_stop:
+                    under_way.set()
+
+        def watch():
+            while True:
+                try:
+                    ready.append(service.get("/readyz").status_code)
+                except requests.ConnectionError:
                     return
-                answers.extend(mine)
-                assert len(answers) > before
 
-        clients = [threading.Thread(target=client) for _ in range(8)]
-        for one in clients:
-            one.start()
-        while len(answers) < 20:
-            gone.wait(0.01)
+        threads = [threading.Thread(target=client) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        assert under_way.wait(60)
         service.process.send_signal(signal.SIGTERM)
-        end = time.monotonic() + 10
-        while service.process.poll() is None and time.monotonic() < end:
-            try:
-                ready.append(service.get("/readyz").status_code)
-            except requests.ConnectionError:
-                break
-        gone.set()
-        for one in clients:
-            one.join()
-        print(Counter(answers), Counter(ready))
+        threads.append(threading.Thread(target=watch))
+        threads[-1].start()
+        for thread in threads:
+            thread.join()
+        counted = Counter(answers)
+        print(counted, Counter(ready))
         assert service.stop() == 0
-        assert set(answers) <= {200, 503}
+        assert set(counted) <= {200, 503, "refused"}
         assert 503 in ready, "readiness goes first"
-
-
-def refused(service) -> bool:
-    """Whether nobody listens any more, as opposed to an accepted connection that was dropped."""
-    try:
-        service.get("/healthz")
-    except requests.ConnectionError as error:
-        return "refused" in str(error)
-    return False
 
 
 def test_forty_starts_each_under_load_from_the_first_ready_second(

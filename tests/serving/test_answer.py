@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.labels import Label
-from serving.answer import rank
+from serving.answer import calibrate, rank
 
 LABELS = [Label(f"id{i}", f"name {i}") for i in range(50)]
 some_probabilities = arrays(
@@ -20,6 +20,14 @@ def test_ranking_is_a_sort_by_probability_and_then_by_class_index(probabilities,
     likely = [i for i, p in enumerate(probabilities) if p >= np.float32(threshold)]
     plain = sorted(likely, key=lambda i: (-probabilities[i], i))[:top]
     assert [p.id for p in rank(probabilities, LABELS, top, threshold)] == [f"id{i}" for i in plain]
+
+
+def test_a_temperature_divides_the_logits():
+    logits = np.array([3.0, 1.0, 0.5], np.float32)
+    softmax = lambda z: np.exp(z) / np.exp(z).sum()  # noqa: E731
+    np.testing.assert_allclose(
+        calibrate(softmax(logits), temperature=2), softmax(logits / 2), rtol=1e-5
+    )
 
 
 def test_a_prediction_carries_name_probability_and_id():

@@ -1,0 +1,130 @@
+"""What pictures are found, and what is said of those that can't be used."""
+
+import os
+import tarfile
+import unicodedata
+
+import pytest
+
+from tests.training.conftest import COLOURS, class_folders, draw
+from training.data import BadData, find, find_to_measure
+
+
+def test_class_folders_give_sorted_classes_and_keep_every_tenth_picture_apart(folders, tmp_path):
+    """Without a validation folder the figures must still be of pictures never learned from."""
+    found = find(folders, tmp_path / "unpacked")
+    assert found.ids == ("blue", "green", "red")
+    assert (len(found.train), len(found.validation)) == (33, 3)
+    assert not {s.path for s in found.train} & {s.path for s in found.validation}
+
+
+def test_train_and_val_are_taken_as_they_are(split, tmp_path):
+    """A published split must be kept, or figures can't be compared."""
+    found = find(split, tmp_path / "unpacked")
+    assert (len(found.train), len(found.validation)) == (390, 12)
+
+
+def test_tiny_imagenets_own_layout_is_read(tmp_path):
+    """Its pictures lie a folder deeper, beside lists of boxes; val has a list of answers."""
+    root = tmp_path / "tiny-imagenet-200"
+    for name, colour in COLOURS.items():
+        draw(root / "train" / name / "images", colour, 3)
+        (root / "train" / name / f"{name}_boxes.txt").write_text("000.png 0 0 9 9\n")
+    draw(root / "val" / "images", (9, 9, 9), 2)
+    rows = "000.png\tred\t0\t0\t9\t9\n001.png\tblue\t0\t0\t9\t9\n"
+    (root / "val" / "val_annotations.txt").write_text(rows)
+    (root / "words.txt").write_text("red\tfire truck, red thing\n")
+    found = find(tmp_path, tmp_path / "unpacked")
+    assert len(found.train) == 9
+    assert [sample.class_index for sample in found.validation] == [2, 0]
+    assert found.words == {"red": "fire_truck"}
+
+
+def test_a_tar_gives_what_its_folder_gives(folders, tmp_path):
+    """People pass data sets on as archives."""
+    packed = tmp_path / "colours.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(folders, "colours/train")
+    found = find(packed, tmp_path / "unpacked")
+    assert found.ids == ("blue", "green", "red")
+    assert len(found.train) + len(found.validation) == 36
+
+
+def test_photos_with_a_list_of_labels_can_be_measured_on(tmp_path):
+    """Pictures of classes that the network doesn't know say nothing about it."""
+    draw(tmp_path / "photos", (1, 2, 3), 2)
+    rows = "file,wnid\n000.png,red\n001.png,unknown\n"
+    (tmp_path / "photos" / "labels.csv").write_text(rows)
+    (sample,) = find_to_measure(tmp_path / "photos", tmp_path / "unpacked", ("blue", "red"))
+    assert (sample.path.name, sample.class_index) == ("000.png", 1)
+
+
+def test_a_network_is_measured_by_its_own_class_order(split, tmp_path):
+    """A class index of the data is not one of the network."""
+    samples = find_to_measure(split, tmp_path / "unpacked", ("red", "blue", "green"))
+    assert {s.path.parent.name: s.class_index for s in samples} == {"red": 0, "blue": 1, "green": 2}
+
+
+def test_an_empty_class_folder_is_named(folders, tmp_path):
+    """A class without a picture can't be learned, and is most likely a mistake."""
+    (folders / "empty").mkdir()
+    with pytest.raises(BadData, match=r"class folder .*colours/empty; fill or remove it"):
+        find(folders, tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("twin", ["RED", "red "])
+def test_two_folders_with_one_name_are_refused(folders, tmp_path, twin):
+    """The pictures of one class in two would teach the network to doubt itself."""
+    draw(folders / twin, (200, 30, 30), 2)
+    with pytest.raises(BadData, match="two folders with one name"):
+        find(folders, tmp_path / "unpacked")
+
+
+def test_a_name_composed_in_two_ways_is_one_name(folders, tmp_path):
+    """macOS writes é as e and an accent, Linux as one letter; they look the same."""
+    for form in ("NFC", "NFD"):
+        draw(folders / unicodedata.normalize(form, "café"), (90, 60, 30), 2)
+    with pytest.raises(BadData, match="two folders with one name"):
+        find(folders, tmp_path / "unpacked")
+
+
+def test_two_data_sets_in_one_folder_are_not_chosen_between(tmp_path):
+    """Which one was meant only the user knows."""
+    class_folders(tmp_path / "both" / "one" / "train", 1)
+    class_folders(tmp_path / "both" / "two" / "train", 1)
+    with pytest.raises(BadData, match="one, two; give one"):
+        find(tmp_path / "both", tmp_path / "unpacked")
+
+
+def test_nothing_there_is_said_with_the_path(tmp_path):
+    """The commonest mistake is a wrong path."""
+    with pytest.raises(BadData, match=r"there is nothing at .*absent"):
+        find(tmp_path / "absent", tmp_path / "unpacked")
+
+
+def test_a_single_class_is_not_enough(tmp_path):
+    """Between one class and nothing there is nothing to learn."""
+    draw(tmp_path / "one" / "red", (200, 0, 0), 2)
+    with pytest.raises(BadData, match="1 class folders; at least two"):
+        find(tmp_path / "one", tmp_path / "unpacked")
+
+
+def test_half_a_tar_is_refused(folders, tmp_path):
+    """A download that broke off must not train on half the classes."""
+    whole = tmp_path / "whole.tar.gz"
+    with tarfile.open(whole, "w:gz") as archive:
+        archive.add(folders, "colours")
+    os.truncate(whole, whole.stat().st_size // 2)
+    with pytest.raises(BadData, match="neither a folder nor a whole tar"):
+        find(whole, tmp_path / "unpacked")
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_a_validation_class_that_train_lacks_is_named(folders, tmp_path):
+    """It could never be answered rightly."""
+    class_folders(tmp_path / "data" / "val", 1)
+    (tmp_path / "data" / "train").mkdir()
+    for name in ("red", "blue"):
+        (folders / name).rename(tmp_path / "data" / "train" / name)
+    with pytest.raises(BadData, match="'green', which train does not have"):
+        find(tmp_path / "data", tmp_path / "unpacked")

@@ -1,0 +1,31 @@
+"""How fast to learn, and on pictures of which size, as training goes on.
+
+`progress` runs from 0 to 1: the share of the steps that are done, or of the minutes that were
+given, whichever is further. So a run on a slow or busy machine still ends with the slow steps
+that settle the weights.
+"""
+
+WARMUP = 0.2
+FIRST_RATE = 0.05  # share of the peak to begin with
+SMALL_UNTIL = 0.88
+STRIDE = 16  # the network halves its picture four times
+
+
+def learning_rate(progress: float) -> float:
+    """Share of the peak: one cycle, up to 1 at `WARMUP`, then straight down to 0.
+
+    After Smith and Topin 2017, "Super-Convergence", arXiv 1708.07120.
+    """
+    if progress < WARMUP:
+        return FIRST_RATE + (1 - FIRST_RATE) * progress / WARMUP
+    return max(0.0, (1 - progress) / (1 - WARMUP))
+
+
+def size_at(progress: float, size: int) -> int:
+    """Side of the training pictures in pixels: three quarters at first, then the whole.
+
+    The small pictures cost a little over half as much, and what is learned on them holds for
+    the large ones.
+    """
+    small = max(round(size * 0.75 / STRIDE) * STRIDE, 2 * STRIDE)
+    return min(small, size) if progress < SMALL_UNTIL else size

@@ -1,0 +1,236 @@
+"""Trains `models.convnet` from nothing.
+
+The recipe: stochastic gradient descent with Nesterov momentum over one cycle of learning rates,
+smoothed labels, weight decay on kernels alone, small pictures first, and weights averaged over
+the last steps. A run can be ended at any moment: the same call goes on from the last checkpoint.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import checkpoint
+from training.augment import Floats, augment
+from training.checkpoint import Arrays, Checkpoint
+from training.pack import Pack
+from training.schedule import learning_rate, size_at
+from training.step import make_step
+
+if TYPE_CHECKING:
+    import keras
+
+_log = logging.getLogger(__name__)
+
+MOMENTUM = 0.9
+LABEL_SMOOTHING = 0.1
+AVERAGE_EVERY = 10  # steps
+AVERAGE_RATE = 0.04  # so the average looks back over some 250 steps
+SETTLING_BATCHES = 40
+TELL_EVERY_S = 15.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides the outcome of a run; a checkpoint is of one plan.
+
+    Args:
+        epochs: how often to see every picture, at most.
+        minutes: end after about so long, with the schedule shortened to fit; None: no limit.
+        batch_size: pictures a step; fewer where there are fewer.
+        peak: highest learning rate.
+        weight_decay: as added to the gradient of a kernel.
+        seed: of everything that is drawn.
+    """
+
+    epochs: int = 10
+    minutes: float | None = None
+    batch_size: int = 128
+    peak: float = 0.15
+    weight_decay: float = 5e-4
+    seed: int = 0
+
+
+def train(data: Pack, classes: int, plan: Plan, kept: Path, every_s: float) -> Arrays:
+    """Train to the end of the plan and return the averaged weights, in Keras' order.
+
+    Args:
+        data: the pictures.
+        classes: how many class indices there are.
+        plan: what to do.
+        kept: the checkpoint's file; training goes on from it if it exists.
+        every_s: seconds between checkpoints.
+    Raises:
+        NoRoom: a checkpoint can't be written.
+        CannotGoOn: the checkpoint is damaged or of another plan.
+    """
+    run = _Run(data, classes, plan)
+    if (found := checkpoint.load(kept, asdict(plan), len(run.state))) is not None:
+        run.resume(found)
+        _log.info("going on from step %d of %s", found.step, kept)
+    saved_at = time.monotonic()
+    for step in run.steps():
+        if time.monotonic() - saved_at >= every_s:
+            run.checkpoint().save(kept, asdict(plan))
+            _log.info("step %d is kept", step)
+            saved_at = time.monotonic()
+    run.checkpoint().save(kept, asdict(plan))
+    return run.settled()
+
+
+class _Run:
+    """A network that is being trained: all that changes from step to step."""
+
+    def __init__(self, data: Pack, classes: int, plan: Plan) -> None:
+        import keras
+
+        from models import convnet
+
+        keras.utils.set_random_seed(plan.seed)
+        self._plan = plan
+        self._batches = _Batches(data, classes, plan)
+        self._network = _without_softmax(convnet.build({}, None, classes))
+        self._optimizer = _optimizer(plan, self._network)
+        self._step = make_step(self._network, self._optimizer, LABEL_SMOOTHING)
+        self.state = [*self._network.weights, *self._optimizer.variables]
+        self.average: Arrays = [np.array(weight) for weight in self._network.get_weights()]
+        self._done, self._began = 0, time.monotonic()
+
+    def resume(self, found: Checkpoint) -> None:
+        for variable, value in zip(self.state, found.state, strict=True):
+            variable.assign(value)
+        self.average = found.average
+        self._done, self._began = found.step, time.monotonic() - found.spent_s
+
+    def checkpoint(self) -> Checkpoint:
+        from keras import ops
+
+        state = [np.array(ops.convert_to_numpy(variable)) for variable in self.state]
+        return Checkpoint(state, self.average, self._done, time.monotonic() - self._began)
+
+    def steps(self) -> Iterator[int]:
+        """Take the steps that are left, giving the number of each.
+
+        A second thread prepares the next batch meanwhile.
+        """
+        said = _Said(self._done)
+        with ThreadPoolExecutor(1) as ahead:
+            coming = self._prepare(ahead, self._done)
+            while (progress := self._progress()) < 1:
+                pictures, targets = coming.result()
+                coming = self._prepare(ahead, self._done + 1)
+                self._optimizer.learning_rate = self._plan.peak * learning_rate(progress)
+                loss, right = self._step(pictures, targets)
+                self._done += 1
+                if self._done % AVERAGE_EVERY == 0:
+                    self._take_into_average()
+                said.add(self._done, progress, loss, right, len(pictures))
+                yield self._done
+
+    def settled(self) -> Arrays:
+        """The averaged weights, with the statistics of batch normalisation taken anew.
+
+        The averaged ones are of other weights, and in part of smaller pictures (Izmailov et al.
+        2018, arXiv 1803.05407, section 3.2).
+        """
+        from keras import layers
+
+        self._network.set_weights(self.average)
+        normalising = [
+            one for one in self._network.layers if isinstance(one, layers.BatchNormalization)
+        ]
+        for number in range(SETTLING_BATCHES):
+            for layer in normalising:
+                layer.momentum = number / (number + 1)  # the mean of all batches so far
+            pictures, _ = self._batches.batch(number, progress=1.0)
+            self._network(pictures, training=True)
+        weights: Arrays = self._network.get_weights()
+        return weights
+
+    def _prepare(self, ahead: ThreadPoolExecutor, step: int) -> Future[tuple[Floats, Floats]]:
+        return ahead.submit(self._batches.batch, step, self._progress())
+
+    def _progress(self) -> float:
+        by_steps = self._done / (self._plan.epochs * self._batches.an_epoch)
+        minutes = self._plan.minutes
+        by_time = (time.monotonic() - self._began) / 60 / minutes if minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def _take_into_average(self) -> None:
+        rate = max(AVERAGE_RATE, 1 / (1 + self._done / AVERAGE_EVERY))
+        for mean, value in zip(self.average, self._network.get_weights(), strict=True):
+            mean += np.asarray(rate, mean.dtype) * (value - mean)
+
+
+class _Batches:
+    """Batches by step number: the same number gives the same pictures, also in a later process."""
+
+    def __init__(self, data: Pack, classes: int, plan: Plan) -> None:
+        self._data, self._plan = data, plan
+        self._size = min(plan.batch_size, len(data.classes))
+        self.an_epoch = len(data.classes) // self._size
+        self._one_hot = np.eye(classes, dtype=np.float32)
+        self._flipped = np.random.default_rng(plan.seed).integers(0, 2, len(data.classes))
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
+
+    def batch(self, step: int, progress: float) -> tuple[Floats, Floats]:
+        """Pictures, float32 (batch, size, size, 3), and one-hot classes (batch, classes)."""
+        epoch, place = divmod(step, self.an_epoch)
+        chosen = np.sort(self._order_of(epoch)[place * self._size : (place + 1) * self._size])
+        # A picture is mirrored in every other epoch, so two epochs show both sides.
+        flips = (self._flipped[chosen] + epoch) % 2 == 1
+        size = size_at(progress, self._data.pictures.shape[1])
+        random = np.random.default_rng((self._plan.seed, step))
+        pictures = augment(self._data.pictures[chosen], flips, size, random)
+        return pictures, self._one_hot[self._data.classes[chosen]]
+
+    def _order_of(self, epoch: int) -> NDArray[np.int64]:
+        if self._order[0] != epoch:
+            random = np.random.default_rng((self._plan.seed, 1, epoch))
+            self._order = epoch, random.permutation(len(self._data.classes))
+        return self._order[1]
+
+
+class _Said:
+    """Tells now and then how training goes, as means since it last did."""
+
+    def __init__(self, step: int) -> None:
+        self._since, self._step = time.monotonic(), step
+        self._seen: list[tuple[float, float]] = []
+
+    def add(self, step: int, progress: float, loss: float, right: float, pictures: int) -> None:
+        self._seen.append((loss, right))
+        passed_s = time.monotonic() - self._since
+        if passed_s < TELL_EVERY_S:
+            return
+        loss, right = np.mean(self._seen, axis=0)
+        speed = (step - self._step) * pictures / passed_s
+        told = "step %d, %.1f%% of the way: loss %.3f, right %.3f, %.0f pictures/s"
+        _log.info(told, step, progress * 100, loss, right, speed)
+        self._since, self._step, self._seen = time.monotonic(), step, []
+
+
+def _without_softmax(network: "keras.Model") -> "keras.Model":
+    """The same layers up to the logits, which a loss takes more exactly than probabilities."""
+    import keras
+
+    return keras.Model(network.input, network.layers[-2].output)
+
+
+def _optimizer(plan: Plan, network: "keras.Model") -> Any:
+    import keras
+
+    # Keras shrinks weights apart from momentum; added to the gradient, decay would pile up in
+    # it to 1 / (1 - momentum) times as much.
+    optimizer = keras.optimizers.SGD(
+        plan.peak, MOMENTUM, nesterov=True, weight_decay=plan.weight_decay / (1 - MOMENTUM)
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.build(network.trainable_variables)
+    return optimizer

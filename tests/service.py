@@ -46,6 +46,13 @@ class Service:
             time.sleep(0.02)
         raise AssertionError(f"the service was not ready in time:\n{self.log.read_text()}")
 
+    def wait_until_all_are_ready(self, workers: int) -> None:
+        """/readyz speaks for the one worker that answers it; the metrics count them."""
+        end = time.monotonic() + READY_WITHIN_S
+        while f"shiwu_ready {workers:.1f}" not in self.get("/metrics").text:
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.02)
+
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
         if self.process.poll() is None:

@@ -163,6 +163,7 @@ def test_a_network_that_cannot_be_served_ends_the_start_with_one_sentence(tmp_pa
 def test_two_workers_share_pictures_and_metrics(tmp_path, weights, compiled, elephant):
     settings = {"model": "MobileNetV2", "weights": weights, "cache": compiled, "workers": 2}
     with running(tmp_path, **settings) as service:
+        service.wait_until_all_are_ready(2)
         for _ in range(12):
             kept = service.post("/image", files={"image": elephant}).headers["Content-Location"]
             with requests.Session() as session:

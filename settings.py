@@ -200,7 +200,10 @@ class Settings(BaseModel):
             for before, word in zip(["", *unknown], unknown, strict=False)
             if word.startswith("-") or not before.startswith("-")
         ]
-        named = lambda name: _option(name) if name in given else _variable(name)  # noqa: E731
+
+        def named(name: str) -> str:
+            return _option(name) if name in given else _variable(name)
+
         return cls._checked(_given(environment) | given, named, problems)
 
     @classmethod

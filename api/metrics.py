@@ -50,6 +50,7 @@ def exposition() -> flask.Response:
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
+        # prometheus_client doesn't type this class.
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return flask.Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

@@ -34,6 +34,7 @@ _STATUS = {
 _log = logging.getLogger("shiwu.request")
 
 
+# gunicorn has no types, so its class is Any to mypy.
 class Worker(ThreadWorker):  # type: ignore[misc]
     """On SIGTERM it says "not ready" at once, and goes on serving for SHIWU_DRAIN_S seconds.
 

@@ -24,6 +24,7 @@ REFUSED = 3
 def export(card: Card, weights: Path, out: Path) -> None:
     """Write network.xml, network.bin and checks.npz into `out`."""
     # OpenVINO's converter reports its use to a stranger's address; without the module it doesn't.
+    # (None is how Python itself writes down that a module can't be imported.)
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the one that OpenVINO's converter reads
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -79,6 +79,7 @@ class OpenVinoEngine:
 
 def _openvino() -> ModuleType:
     """OpenVINO without its converter, which reports to its makers as soon as it is imported."""
+    # None is how Python itself writes down that a module can't be imported.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     import openvino
 

@@ -156,6 +156,7 @@ class Queue:
             if self._closed:
                 raise Closed("the service is going down; another one may be up already")
             self._require_places(len(jobs))
+            # A runner never looks at results, so jobs of any kind may stand in one queue.
             self._jobs.extend(jobs)  # type: ignore[arg-type]
             self._waiting_changed(len(jobs))
             self._change.notify(len(jobs))

@@ -87,10 +87,15 @@ def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
 
 
 def make(card: Card, weights: Path, folder: Path) -> None:
-    """Export the network and put it at `folder`, whole or not at all, replacing what is there."""
+    """Export the network and put it at `folder`, whole or not at all, replacing what is there.
+
+    Whoever calls holds the entry's lock.
+    """
     _log.info("%s: exporting from Keras, once (some seconds)", card.name)
     begun = time.monotonic()
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in folder.parent.glob(f".{folder.name}-*"):  # by an export that was killed
+        shutil.rmtree(left_behind, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
         made = Path(unfinished) / folder.name
         made.mkdir()

@@ -95,5 +95,7 @@ def test_two_starts_at_once_compile_once_and_a_damaged_entry_is_made_anew(tmp_pa
     engine.close()
 
     os.truncate(made / "network.bin", 1000)
+    (tmp_path / f".{made.name}-of-a-killed-export").mkdir()
     assert "is damaged" in run(0).stderr
+    assert not list(tmp_path.glob(".*"))
     assert intact(made, json.loads((made / "entry.json").read_text())["key"])

@@ -40,11 +40,8 @@ class OpenVinoEngine:
             PrecisionUnsupported: bf16 on a processor that has none.
             Drifted: the answers are not the reference's.
         """
-        openvino = _openvino()
-        core = openvino.Core()
-        if precision == "bf16" and "BF16" not in core.get_property(
-            "CPU", "OPTIMIZATION_CAPABILITIES"
-        ):
+        core = _openvino().Core()
+        if precision == "bf16" and not has_bf16():
             raise PrecisionUnsupported(
                 "SHIWU_PRECISION=bf16: this processor has no bf16 arithmetic; use f32"
             )
@@ -75,6 +72,14 @@ class OpenVinoEngine:
         """Let go of the network; its memory returns when the last thread's request does."""
         self._of_thread = threading.local()
         del self._network
+
+
+def has_bf16() -> bool:
+    """Whether this processor computes in bf16."""
+    capabilities: list[str] = (
+        _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    )
+    return "BF16" in capabilities
 
 
 def _openvino() -> ModuleType:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-DEFAULTS: dict[str, Any] = {"stem": 32, "widths": [64, 128, 256], "blocks": 2, "features": 512}
+DEFAULTS: dict[str, Any] = {"stem": 32, "widths": [64, 128, 320], "blocks": 2, "features": 512}
 
 
 def build(options: Mapping[str, Any], input_size: int | None, classes: int) -> "keras.Model":

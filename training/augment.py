@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_CROP = 0.85  # side of the crop over side of the picture
+SMALLEST_CROP = 0.75  # side of the crop over side of the picture
 LARGEST_CROP = 1.0
 BLURRED = 0.5  # share of the pictures that are blurred, by a random strength
 SHARP = 0.25  # share that takes the nearest pixels; the rest is interpolated linearly

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models import folder, labels
+from models import convnet, folder, labels
 from models.build import build
 from models.card import Card
 from training.checkpoint import Arrays
@@ -26,6 +26,7 @@ def write_network(name: str, data: Data, size: int, weights: Arrays, out: Path) 
     card = Card(
         name=name,
         builder="convnet",
+        options=dict(convnet.DEFAULTS),
         input_size=size,
         scaling="tf",
         classes=len(data.ids),

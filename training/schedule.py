@@ -7,7 +7,7 @@ that settle the weights.
 
 WARMUP = 0.2
 FIRST_RATE = 0.05  # share of the peak to begin with
-SMALL_UNTIL = 0.88
+SMALL_UNTIL = 0.8
 STRIDE = 16  # the network halves its picture four times
 
 

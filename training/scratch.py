@@ -21,7 +21,7 @@ from training.augment import Floats, augment
 from training.checkpoint import Arrays, Checkpoint
 from training.pack import Pack
 from training.schedule import learning_rate, size_at
-from training.step import make_step
+from training.step import make_step, mixed_precision
 
 if TYPE_CHECKING:
     import keras
@@ -51,8 +51,8 @@ class Plan:
 
     epochs: int = 10
     minutes: float | None = None
-    batch_size: int = 128
-    peak: float = 0.15
+    batch_size: int = 256
+    peak: float = 0.25
     weight_decay: float = 5e-4
     seed: int = 0
 
@@ -95,7 +95,8 @@ class _Run:
         keras.utils.set_random_seed(plan.seed)
         self._plan = plan
         self._batches = _Batches(data, classes, plan)
-        self._network = _without_softmax(convnet.build({}, None, classes))
+        with mixed_precision():
+            self._network = _without_softmax(convnet.build({}, None, classes))
         self._optimizer = _optimizer(plan, self._network)
         self._step = make_step(self._network, self._optimizer, LABEL_SMOOTHING)
         self.state = [*self._network.weights, *self._optimizer.variables]

@@ -6,13 +6,16 @@ too they stand still most of the time (26 pictures a second instead of 170 were 
 halves wait once. Batch normalisation then sees half a batch, which does no harm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.openvino_engine import has_bf16
 from serving.cores import available
 
 if TYPE_CHECKING:
@@ -43,6 +46,30 @@ def make_step(network: "keras.Model", optimizer: Any, label_smoothing: float) ->
     return _keras_step(network, optimizer, loss)
 
 
+@contextmanager
+def mixed_precision() -> Iterator[None]:
+    """Layers that are built within compute in bf16 where the processor has it; weights stay float32.
+
+    On PyTorch alone, where it was measured: 440 pictures a second instead of 285 on two cores
+    with AMX.
+    """
+    import keras
+
+    before = keras.config.dtype_policy()
+    if keras.backend.backend() == "torch" and _has_bf16():
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _has_bf16() -> bool:
+    import torch
+
+    return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else has_bf16()
+
+
 def split(batch: Floats) -> list[Floats]:
     """Both halves of a batch, as views: every other one of it.
 
@@ -67,6 +94,7 @@ def _keras_step(network: "keras.Model", optimizer: Any, loss: Any) -> Step:
 def _torch_step(network: "keras.Model", optimizer: Any, loss: Any) -> Step:
     import torch
 
+    _normalise_at_once(network)
     variables = network.trainable_variables
     parameters = [variable.value for variable in variables]
     threads = max(1, available() // HALVES)
@@ -74,6 +102,7 @@ def _torch_step(network: "keras.Model", optimizer: Any, loss: Any) -> Step:
 
     def half(pictures: Floats, targets: Floats) -> tuple[float, float, list[Any]]:
         logits = network(torch.from_numpy(pictures), training=True)
+        logits = logits.float()
         value = loss(torch.from_numpy(targets), logits)
         right = logits.detach().numpy().argmax(axis=1) == targets.argmax(axis=1)
         gradients = torch.autograd.grad(value, parameters)
@@ -87,3 +116,29 @@ def _torch_step(network: "keras.Model", optimizer: Any, loss: Any) -> Step:
         return sum(part[0] for part in done) / HALVES, sum(part[1] for part in done) / HALVES
 
     return step
+
+
+def _normalise_at_once(network: "keras.Model") -> None:
+    """Batch normalisation by PyTorch's own operation.
+
+    Keras makes it of a dozen, which took half of a step.
+    """
+    from keras import layers
+    from torch.nn.functional import batch_norm  # type: ignore[import-not-found, unused-ignore]
+
+    def call(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        normalised = batch_norm(
+            inputs.permute(0, 3, 1, 2),  # PyTorch takes channels first; the memory stays as it is
+            layer.moving_mean.value,
+            layer.moving_variance.value,
+            layer.gamma.value,
+            layer.beta.value,
+            bool(training),
+            1 - layer.momentum,
+            layer.epsilon,
+        )
+        return normalised.permute(0, 2, 3, 1)
+
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.call = partial(call, layer)

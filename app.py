@@ -49,7 +49,7 @@ def _serve(arguments: list[str]) -> None:
     try:
         settings = Settings.from_command_line(arguments)
         for name in settings.model:
-            zoo.card(name)
+            zoo.card(name, settings.input_size)
         _require_free(settings.host, settings.port)
     except SettingsError as error:
         sys.exit(f"Shiwu can't start:\n{error}")

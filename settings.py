@@ -61,8 +61,9 @@ class Settings(BaseModel):
 
     model: Names = _setting(
         ("ShiwuNet",),
-        "networks to serve: names or network folders, divided by commas; the first is the default",
-        "one or more network names or folders, divided by commas",
+        "networks to serve: names, network folders or .keras files, divided by commas; "
+        "the first is the default",
+        "one or more network names, folders or .keras files, divided by commas",
         min_length=1,
     )
     weights: Folder | None = _setting(
@@ -77,6 +78,14 @@ class Settings(BaseModel):
         pattern="^https?://",
     )
     offline: bool = _setting(False, "never fetch weights from the network", "true or false")
+    input_size: int | None = _setting(
+        None,
+        "side of the square that the networks see, where they can be built for it; "
+        "each network's own, if not given",
+        "a whole number of pixels from 32 to 1024",
+        ge=32,
+        le=1024,
+    )
     engine: Literal["openvino", "keras"] = _setting(
         "openvino", "what runs the network", "openvino or keras"
     )
@@ -88,6 +97,15 @@ class Settings(BaseModel):
         "how a photo becomes a square, unless a request says otherwise; "
         "as the network's card says (crop, mostly), if not given",
         "crop or stretch",
+    )
+    certain_at: float = _setting(
+        0.9,
+        "probability from which an answer is certain: the most specific class, or group of "
+        "classes, that reaches it is said",
+        "a probability from 0.5 to 1",
+        ge=0.5,
+        le=1,
+        allow_inf_nan=False,
     )
     cache: Folder = Field(
         default_factory=lambda: _in_cache_home("compiled"),

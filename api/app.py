@@ -8,16 +8,18 @@ from pathlib import Path
 
 import flask
 
-from api import errors, logs, metrics
+from api import errors, explain, logs, metrics
 from api.images import open_store
+from api.page import page
 from api.routes import api
 from api.upload import Request
 from engines.load import load
 from errors import SettingsError, ShiwuError
 from imaging.read import Limits
-from models import labels, weights, zoo
+from models import weights, zoo
 from models.card import Card
 from serving import cores
+from serving.answer import Naming
 from serving.predictor import Network, Predictor
 from serving.queue import Queue
 from settings import Settings
@@ -47,6 +49,8 @@ def build(settings: Settings) -> flask.Flask:
         settings.images, settings.images_ttl_s, settings.images_bytes
     )
     app.register_blueprint(api)
+    app.register_blueprint(page)
+    explain.register(app)
     logs.register(app)
     metrics.register(app)
     errors.register(app)
@@ -90,12 +94,13 @@ def _predictor(settings: Settings) -> Predictor:
         )
     runners = settings.cores or cores.available()
     return Predictor(
-        [zoo.card(name) for name in settings.model],
+        [zoo.card(name, settings.input_size) for name in settings.model],
         partial(_load, settings, runners),
         Queue(settings.queue, runners, metrics.WAITING.inc),
         deadline_s=settings.deadline_s,
         limits=Limits(settings.max_bytes, settings.max_pixels),
         fit=settings.fit,
+        certain_at=settings.certain_at,
     )
 
 
@@ -115,4 +120,4 @@ def _load(settings: Settings, runners: int, card: Card) -> Network:
         compiled=settings.cache,
         cores=runners,
     )
-    return Network(card, labels.read(card), engine)
+    return Network(card, Naming.of(card), engine)

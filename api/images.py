@@ -37,7 +37,9 @@ class ImageTooLarge(RequestError):
 
 
 class ImageStore(Protocol):
-    """Pictures under ids, for a while."""
+    """Pictures under ids, for a while: `ttl_s` seconds."""
+
+    ttl_s: float
 
     def put(self, image: bytes) -> str:
         """Keep the picture and give its id; older ones go if there is no room."""
@@ -72,7 +74,7 @@ class FolderStore:
 
     def __init__(self, folder: Path, ttl_s: float, max_bytes: int) -> None:
         self._folder = folder
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
         self._max_bytes = max_bytes
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,7 +108,7 @@ class FolderStore:
         if not _ID.fullmatch(image_id):
             return None
         try:
-            if time.time() - path.stat().st_mtime > self._ttl_s:
+            if time.time() - path.stat().st_mtime > self.ttl_s:
                 path.unlink(missing_ok=True)
                 return None
             return path.read_bytes()
@@ -119,7 +121,7 @@ class FolderStore:
         """Delete what has expired, and the oldest pictures while all together are too large."""
         kept = sorted(self._files())
         total = needed + sum(size for _, size, _ in kept)
-        oldest_allowed = time.time() - self._ttl_s
+        oldest_allowed = time.time() - self.ttl_s
         for changed, size, path in kept:
             if changed >= oldest_allowed and total <= self._max_bytes:
                 break
@@ -154,7 +156,7 @@ class RedisStore:
         except ValueError as error:
             raise SettingsError(f"SHIWU_IMAGES: this is no address of a Redis: {error}") from error
         self._unreachable = redis.RedisError
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
         self._max_bytes = max_bytes
 
     def put(self, image: bytes) -> str:
@@ -165,7 +167,7 @@ class RedisStore:
         try:
             self._make_room(len(image))
             with self._redis.pipeline() as together:
-                together.set(self._key(image_id), image, px=round(self._ttl_s * 1000))
+                together.set(self._key(image_id), image, px=round(self.ttl_s * 1000))
                 together.zadd(self._INDEX, {f"{image_id}:{len(image)}": time.time()})
                 together.execute()
         except self._unreachable as error:
@@ -183,7 +185,7 @@ class RedisStore:
         return found if isinstance(found, bytes) else None
 
     def _make_room(self, needed: int) -> None:
-        self._redis.zremrangebyscore(self._INDEX, 0, time.time() - self._ttl_s)
+        self._redis.zremrangebyscore(self._INDEX, 0, time.time() - self.ttl_s)
         members = cast("list[bytes]", self._redis.zrange(self._INDEX, 0, -1))
         kept = [member.decode().split(":") for member in members]
         total = needed + sum(int(size) for _, size in kept)

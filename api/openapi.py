@@ -24,7 +24,7 @@ _REFUSALS = {
 _UPLOAD_REFUSALS = (400, 411, 413, 415, 422, 500, 503, 504)
 _PHOTO = {"type": "string", "format": "binary"}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
-
+_PAGE_FILES = ("text/html", "text/css", "text/javascript", "image/svg+xml")
 
 _REF = "#/components/schemas/{model}"
 _SCHEMAS: tuple[type[BaseModel], ...] = (
@@ -34,6 +34,8 @@ _SCHEMAS: tuple[type[BaseModel], ...] = (
     schemas.Models,
     schemas.Model,
     schemas.Labels,
+    schemas.Kept,
+    schemas.Explained,
     schemas.Health,
 )
 
@@ -82,20 +84,33 @@ def _paths() -> dict[str, Any]:
         "/image": {
             "post": _operation(
                 "keepImage",
-                "The photo back, upright and without metadata, and an address to fetch it again",
-                {200: _jpeg_reply(kept=True)},
+                "The photo back, upright and without metadata, with its names or a heat map drawn "
+                "on it if asked for, and an address to fetch it again",
+                {200: _kept_reply()},
                 _UPLOAD_REFUSALS,
                 options.IMAGE,
                 body=_body(several=False, form_options=options.IMAGE),
-            )
+            ),
+            "get": _operation("whichImage", "Says that a picture's address has an id", {}, (404,)),
         },
         "/image/{image_id}": {
             "get": _operation(
                 "keptImage",
                 "A picture that POST /image made, until it expires",
-                {200: _jpeg_reply(kept=False)},
+                {200: _jpeg_reply()},
                 (404, 503),
                 parameters=[_path_parameter("image_id")],
+            )
+        },
+        "/explain": {
+            "post": _operation(
+                "explain",
+                "Where on the photo the network found a class: the photo with a heat map on it, "
+                "or, as Accept says, the map in numbers",
+                {200: _explained_reply()},
+                _UPLOAD_REFUSALS,
+                options.EXPLAIN,
+                body=_body(several=False, form_options=options.EXPLAIN),
             )
         },
         "/models": _get("models", "Every network that can be served", schemas.Models, (400,)),
@@ -109,7 +124,11 @@ def _paths() -> dict[str, Any]:
             )
         },
         "/labels": _get(
-            "labels", "The classes of a network", schemas.Labels, (400, 503), ("model",)
+            "labels",
+            "The classes of a network and their groups, in every language",
+            schemas.Labels,
+            (400, 503),
+            options.LABELS,
         ),
         "/healthz": _get("healthz", "Whether the process is alive", schemas.Health),
         "/readyz": _get("readyz", "Whether photos are welcome", schemas.Health, (503,)),
@@ -120,7 +139,30 @@ def _paths() -> dict[str, Any]:
                 {200: {"description": "Metrics", "content": {"text/plain": {}}}},
             )
         },
+        "/openapi.json": {
+            "get": _operation(
+                "openapi",
+                "This description, for programs",
+                {200: {"description": "OpenAPI 3.1", "content": {"application/json": {}}}},
+            )
+        },
+        "/docs": _page("docs", "This description, for people"),
+        "/": _page("page", "The page for people: a photo in, names out"),
+        "/web/{name}": {
+            "get": _operation(
+                "pageFile",
+                "One of the files that the page is made of",
+                {200: {"description": "The file", "content": {kind: {} for kind in _PAGE_FILES}}},
+                (404,),
+                parameters=[_path_parameter("name")],
+            )
+        },
     }
+
+
+def _page(name: str, summary: str) -> dict[str, Any]:
+    html = {"description": summary, "content": {"text/html": {}}}
+    return {"get": _operation(name, summary, {200: html})}
 
 
 def _get(
@@ -197,12 +239,19 @@ def _json_reply(description: str, *kinds: type[BaseModel]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _jpeg_reply(*, kept: bool) -> dict[str, Any]:
-    reply: dict[str, Any] = {
-        "description": "A JPEG without metadata",
-        "content": {"image/jpeg": {}},
+def _jpeg_reply() -> dict[str, Any]:
+    return {"description": "A JPEG without metadata", "content": {"image/jpeg": {}}}
+
+
+def _kept_reply() -> dict[str, Any]:
+    told = _json_reply("A JPEG without metadata, or, as Accept says, its address", schemas.Kept)
+    where = {"description": "where to GET it until it expires", "schema": {"type": "string"}}
+    return told | {
+        "content": _jpeg_reply()["content"] | told["content"],
+        "headers": {"Content-Location": where},
     }
-    if kept:
-        where = {"description": "where to GET it until it expires", "schema": {"type": "string"}}
-        reply["headers"] = {"Content-Location": where}
-    return reply
+
+
+def _explained_reply() -> dict[str, Any]:
+    told = _json_reply("A JPEG, or, as Accept says, a PNG or JSON", schemas.Explained)
+    return told | {"content": {"image/jpeg": {}, "image/png": {}, **told["content"]}}

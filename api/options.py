@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from errors import RequestError
+from models.labels import LANGUAGES
 
 MAX_TOP = 1000
 MAX_WIDTH = 16384
@@ -45,13 +46,13 @@ def _probability(text: str) -> float:
     return number
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def _choice(meaning: str, *words: str) -> Option:
     def parse(text: str) -> str:
         if text not in words:
             raise ValueError
         return text
 
-    return parse
+    return Option(parse, " or ".join(words), meaning, {"type": "string", "enum": list(words)})
 
 
 OPTIONS = {
@@ -68,23 +69,46 @@ OPTIONS = {
         {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
     ),
     "model": Option(str, "a name", "which of the loaded networks answers", {"type": "string"}),
-    "fit": Option(
-        _one_of("crop", "stretch"),
-        "crop or stretch",
-        "how the photo becomes a square",
-        {"type": "string", "enum": ["crop", "stretch"]},
+    "fit": _choice("how the photo becomes a square", "crop", "stretch"),
+    "lang": _choice(
+        "language of the labels; without it, the header Accept-Language decides", *LANGUAGES
     ),
     "width": Option(
         _whole(1, MAX_WIDTH),
         f"a whole number of pixels from 1 to {MAX_WIDTH}",
-        "shrink the picture to this width; it is never enlarged",
+        "shrink the picture to this width; it is never enlarged, but for words to be read",
         {"type": "integer", "minimum": 1, "maximum": MAX_WIDTH},
+    ),
+    "draw": _choice("draw the answer on the picture", "labels", "heatmap"),
+    "class": Option(
+        str,
+        "a class id; /labels lists them",
+        "explain this class; without it, the most probable one",
+        {"type": "string"},
     ),
 }
 
 # What each address understands.
-PREDICT = ("top", "threshold", "model", "fit")
-IMAGE = ("width",)
+PREDICT = ("top", "threshold", "model", "fit", "lang")
+IMAGE = ("width", "draw", "lang", "model", "fit", "top", "class")
+LABELS = ("model", "lang")
+EXPLAIN = ("class", "model", "fit", "lang")
+
+# The options of /image that mean something only while it draws.
+_GO_WITH = {"labels": ("model", "fit", "top"), "heatmap": ("model", "fit", "class")}
+
+
+def check_drawing(given: Mapping[str, Any]) -> None:
+    """Refuse options of /image that would change nothing.
+
+    Raises:
+        BadOption: one goes with another `draw` than the one asked for.
+    """
+    understood = _GO_WITH.get(given.get("draw", ""), ())
+    for name in given:
+        wanted = [f"draw={draw}" for draw, names in _GO_WITH.items() if name in names]
+        if wanted and name not in understood:
+            raise BadOption(f"the option {name} goes with {' or '.join(wanted)}")
 
 
 def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, Any]:

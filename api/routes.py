@@ -1,22 +1,25 @@
 """The addresses, a short function each."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import flask
-from pydantic import BaseModel
 
-from api import metrics, openapi, options, schemas
+from api import metrics, openapi, options, request, schemas
 from api.errors import NotFound, refused
+from api.explain import explained
 from api.images import ImageStore
-from api.upload import BadUpload, read_upload
+from api.request import json_reply, picture_reply, predictor
 from errors import RequestError
 from models import zoo
 from models.card import Card
+from models.labels import LANGUAGES, groups
 from serving.answer import Answer
-from serving.predictor import NotReady, Options, Predictor
+from serving.explain import Picture
+from serving.predictor import Network, NotReady, Options
 from serving.queue import Place
+
+# Of names on a picture: what is drawn unless asked otherwise, and what there is room for.
+NAMES_DRAWN, MOST_NAMES_DRAWN = 3, 6
 
 api = flask.Blueprint("api", __name__)
 
@@ -24,38 +27,44 @@ api = flask.Blueprint("api", __name__)
 @api.post("/predict")
 def predict() -> flask.Response:
     """What is on the photo, or on each of several."""
-    predictor = _predictor()
-    with _held(predictor) as place:
-        upload = read_upload(flask.request, predictor.limits.max_bytes)
-        asked = Options(**options.parse([*_query(), *upload.fields], options.PREDICT))
-        answers = _predict(predictor, upload.photos, asked, place)
+    with request.held() as place:
+        upload = request.upload()
+        asked = Options(**request.asked(options.PREDICT, upload))
+        answers = _predict(upload.photos, asked, place)
     _tell(answers)
     if len(answers) > 1:
-        model = predictor.network(asked.model).card.name
-        return _json(schemas.PredictedMany(model=model, results=[_result(a) for a in answers]))
+        model = predictor().network(asked.model).card.name
+        results = [_result(answer) for answer in answers]
+        return json_reply(schemas.PredictedMany(model=model, results=results), asked.lang)
     (answer,) = answers
     if isinstance(answer, RequestError):
         raise answer
-    return _json(_predicted(answer))
+    return json_reply(_predicted(answer), asked.lang)
 
 
 @api.post("/image")
 def keep_image() -> flask.Response:
-    """The photo back as an upright JPEG without metadata, and an address to fetch it again."""
-    predictor = _predictor()
-    with _held(predictor) as place:
-        upload = read_upload(flask.request, predictor.limits.max_bytes)
-        if len(upload.photos) > 1:
-            raise BadUpload(f"{len(upload.photos)} photos came; /image takes one")
-        asked = options.parse([*_query(), *upload.fields], options.IMAGE)
-        (photo,) = upload.photos
-        if isinstance(photo, RequestError):
-            raise photo
-        image = predictor.upright_jpeg(photo, asked.get("width"), place)
-    response = _jpeg(image)
-    address = flask.url_for(".kept_image", image_id=_images().put(image))
-    response.headers["Content-Location"] = address
+    """The photo back as an upright JPEG, drawn on if asked for, and an address to fetch it."""
+    with request.held() as place:
+        upload = request.upload()
+        asked = request.asked(options.IMAGE, upload)
+        options.check_drawing(asked)
+        image, language = _drawn(request.one_photo(upload), asked, place)
+    store = _images()
+    address = flask.url_for(".kept_image", image_id=store.put(image))
+    if request.accepted(("image/jpeg", "application/json")) == "application/json":
+        response = json_reply(schemas.Kept(url=address, expires_s=int(store.ttl_s)), language)
+    else:
+        response = picture_reply(image, language=language)
+        response.headers["Content-Location"] = address
+    response.vary.add("Accept")
     return response
+
+
+@api.get("/image")
+def which_image() -> flask.Response:
+    """Help for whoever left out the id."""
+    raise NotFound("say which picture: /image/<id>, the address that POST /image gives")
 
 
 @api.get("/image/<image_id>")
@@ -64,48 +73,47 @@ def kept_image(image_id: str) -> flask.Response:
     image = _images().get(image_id)
     if image is None:
         raise NotFound("there is no such picture, or it has expired; send the photo again")
-    return _jpeg(image)
+    return picture_reply(image)
 
 
 @api.get("/models")
 def models() -> flask.Response:
     """Every network that can be served."""
-    options.parse(_query(), ())
-    cards = {name: zoo.card(name) for name in zoo.names()} | _predictor().cards
-    return _json(schemas.Models(models=[_model(card) for card in cards.values()]))
+    request.asked(())
+    cards = {name: zoo.card(name) for name in zoo.names()} | predictor().cards
+    return json_reply(schemas.Models(models=[_model(card) for card in cards.values()]))
 
 
 @api.get("/models/<name>")
 def model(name: str) -> flask.Response:
     """One network that can be served."""
-    options.parse(_query(), ())
-    cards = _predictor().cards
+    request.asked(())
+    cards = predictor().cards
     if name not in cards and name not in zoo.names():
         raise NotFound(f"there is no network {name[:40]!r}; /models lists them all")
-    return _json(_model(cards.get(name) or zoo.card(name)))
+    return json_reply(_model(cards.get(name) or zoo.card(name)))
 
 
 @api.get("/labels")
 def labels() -> flask.Response:
-    """The classes of a network."""
-    asked = options.parse(_query(), ("model",))
-    network = _predictor().network(asked.get("model"))
-    named = [schemas.Label(id=label.id, label=label.label) for label in network.labels]
-    return _json(schemas.Labels(model=network.card.name, labels=named))
+    """The classes of a network and the groups that they form, in every language."""
+    asked = request.asked(options.LABELS)
+    network = predictor().network(asked.get("model"))
+    return json_reply(_labels(network, asked["lang"]), asked["lang"])
 
 
 @api.get("/healthz")
 def healthz() -> flask.Response:
     """Whether the process is alive."""
-    return _json(schemas.Health(status="alive"))
+    return json_reply(schemas.Health(status="alive"))
 
 
 @api.get("/readyz")
 def readyz() -> flask.Response:
     """Whether photos are welcome: every network loaded, and not going down."""
-    if not _predictor().is_ready:
+    if not predictor().is_ready:
         raise NotReady("networks are being loaded, or the service is going down")
-    return _json(schemas.Health(status="ready"))
+    return json_reply(schemas.Health(status="ready"))
 
 
 @api.get("/metrics")
@@ -126,34 +134,28 @@ def docs() -> str:
     return flask.render_template("docs.html", document=openapi.document())
 
 
-@api.get("/")
-def home() -> Any:
-    """People who open the address in a browser are led to the description."""
-    return flask.redirect(flask.url_for(".docs"))
-
-
-def _predictor() -> Predictor:
-    predictor: Predictor = flask.current_app.extensions["shiwu_predictor"]
-    return predictor
-
-
-@contextmanager
-def _held(predictor: Predictor) -> Iterator[Place]:
-    """A place in the queue, from before the body is read until the photos have their own."""
-    place = predictor.reserve()
-    try:
-        yield place
-    finally:
-        place.release()
-
-
 def _predict(
-    predictor: Predictor, photos: list[bytes | RequestError], asked: Options, place: Place
+    photos: list[bytes | RequestError], asked: Options, place: Place
 ) -> list[Answer | RequestError]:
     """An answer for each photo; what could not even be read keeps its error."""
     good = [photo for photo in photos if isinstance(photo, bytes)]
-    answers = iter(predictor.predict(good, asked, place))
+    answers = iter(predictor().predict(good, asked, place))
     return [next(answers) if isinstance(photo, bytes) else photo for photo in photos]
+
+
+def _drawn(photo: bytes, asked: dict[str, Any], place: Place) -> tuple[bytes, str | None]:
+    """The photo as JPEG, and the language of what is drawn on it, if anything is."""
+    width = asked.get("width")
+    if "draw" not in asked:
+        return predictor().upright_jpeg(photo, width, place), None
+    if asked["draw"] == "heatmap":
+        whole = Picture("jpeg", whole=True, width=width)
+        return explained(photo, asked, whole, place).picture, None
+    given = {name: asked[name] for name in ("model", "fit", "lang") if name in asked}
+    top = min(asked.get("top", NAMES_DRAWN), MOST_NAMES_DRAWN)
+    drawn = predictor().labelled_jpeg(photo, width, Options(top=top, **given), place)
+    _tell([drawn.answer])
+    return drawn.jpeg, drawn.language
 
 
 def _images() -> ImageStore:
@@ -161,31 +163,41 @@ def _images() -> ImageStore:
     return images
 
 
-def _query() -> list[tuple[str, str]]:
-    return list(flask.request.args.items(multi=True))
-
-
-def _json(body: BaseModel) -> flask.Response:
-    return flask.Response(body.model_dump_json(), mimetype="application/json")
-
-
-def _jpeg(image: bytes) -> flask.Response:
-    response = flask.Response(image, mimetype="image/jpeg")
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
-
-
 def _predicted(answer: Answer) -> schemas.Predicted:
-    named = [schemas.Prediction(**vars(prediction)) for prediction in answer.predictions]
-    return schemas.Predicted(model=answer.model, predictions=named)
+    return schemas.Predicted(
+        model=answer.model,
+        predictions=[schemas.Prediction(**vars(one)) for one in answer.predictions],
+        answer=schemas.Answer(**vars(answer.answer)),
+        certain=answer.certain,
+        hints=[schemas.Hint(**vars(hint)) for hint in answer.hints],
+    )
 
 
 def _result(answer: Answer | RequestError) -> schemas.Predicted | schemas.Refused:
     return _predicted(answer) if isinstance(answer, Answer) else refused(answer)[0]
 
 
+def _labels(network: Network, language: str) -> schemas.Labels:
+    names = {one: dict(network.naming.labels[one]) for one in LANGUAGES}
+    classes = [
+        schemas.Label(id=one.id, label=one.label, names=_names(names, one.id), groups=list(path))
+        for one, path in zip(network.naming.labels[language], groups.of(network.card), strict=True)
+    ]
+    names = {one: dict(network.naming.groups[one]) for one in LANGUAGES}
+    found = [
+        schemas.Group(id=one.id, label=one.label, names=_names(names, one.id), parent=one.parent)
+        for one in groups.read(language)
+        if one.id in names[language]
+    ]
+    return schemas.Labels(model=network.card.name, lang=language, labels=classes, groups=found)
+
+
+def _names(names: dict[str, dict[str, str]], one: str) -> dict[str, str]:
+    return {language: named[one] for language, named in names.items()}
+
+
 def _model(card: Card) -> schemas.Model:
-    network = _predictor().networks.get(card.name)
+    network = predictor().networks.get(card.name)
     runs = vars(network.engine.description) if network else {}
     facts = {
         name: getattr(card, name) for name in schemas.Model.model_fields if hasattr(card, name)

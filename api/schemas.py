@@ -21,12 +21,33 @@ class Prediction(Schema):
     id: str = Field(description="the class, for programs", examples=["n02504458"])
 
 
+class Answer(Schema):
+    """The most that can be said with confidence: a class, a group of classes, or nothing."""
+
+    level: Literal["class", "group", "unsure"]
+    id: str | None = Field(description="of the class or the group; null where level is unsure")
+    label: str = Field(description="what to say, for people", examples=["dog"])
+    probability: Probability = Field(
+        description="of the class or the group; where level is unsure, of the likeliest class"
+    )
+
+
+class Hint(Schema):
+    """What may be wrong with the photo."""
+
+    code: str = Field(description="for programs", examples=["too_dark"])
+    text: str = Field(description="for people")
+
+
 class Predicted(Schema):
-    """What is on one photo, most probable first."""
+    """What is on one photo, most probable first; labels are in the language asked for."""
 
     success: Literal[True] = True
     model: str = Field(description="the network that answered", examples=["MobileNetV2"])
     predictions: list[Prediction]
+    answer: Answer
+    certain: bool = Field(description="whether the answer is a class or a group")
+    hints: list[Hint] = Field(description="how to take a better photo; mostly empty")
 
 
 class Error(Schema):
@@ -56,7 +77,7 @@ class Model(Schema):
     """A network that can be served; the last three are null unless it is loaded."""
 
     name: str
-    parameters: int
+    parameters: int | None = Field(description="null for a .keras file: nobody counted them")
     input_size: int = Field(description="side of the square the network sees, pixels")
     classes: int
     top1: Probability | None = Field(description="share of first answers that are right")
@@ -79,18 +100,62 @@ class Models(Schema):
     models: list[Model]
 
 
+Names = Annotated[dict[str, str], Field(description="in every language", examples=[{"en": "dog"}])]
+
+
 class Label(Schema):
-    """A class: its stable id and its name."""
+    """A class: its stable id, its names, and the groups that it is in."""
 
     id: str
-    label: str
+    label: str = Field(description="the name in the language asked for")
+    names: Names
+    groups: list[str] = Field(description="ids, the nearest group first")
+
+
+class Group(Schema):
+    """A group of classes; the groups form trees."""
+
+    id: str
+    label: str = Field(description="the name in the language asked for")
+    names: Names
+    parent: str | None = Field(description="the id of the group that this one is part of")
 
 
 class Labels(Schema):
-    """The classes of a network, in the order of its outputs."""
+    """The classes of a network, in the order of its outputs, and their groups, parents first."""
 
+    success: Literal[True] = True
     model: str
+    lang: str
     labels: list[Label]
+    groups: list[Group]
+
+
+class Kept(Schema):
+    """A picture that was made, and where to fetch it."""
+
+    success: Literal[True] = True
+    url: str = Field(examples=["/image/E5f0qyMdVdZoW3bFsl2Cmw"])
+    expires_s: int = Field(description="seconds for which it can be fetched, at most")
+
+
+class Explained(Schema):
+    """Where on the photo the network found a class."""
+
+    success: Literal[True] = True
+    model: str
+    class_: Prediction = Field(
+        serialization_alias="class", description="with the probability that /predict gives it"
+    )
+    shape: tuple[int, int] = Field(description="rows and columns of the map")
+    map: list[list[Probability]] = Field(
+        description="what each place says for the class, as a share of what the strongest one says"
+    )
+    area: tuple[float, float, float, float] = Field(
+        description="left, top, right and bottom of the map on the upright photo, in shares of its "
+        "width and height; it may reach over the photo"
+    )
+    method: Literal["cam", "grad-cam"]
 
 
 class Health(Schema):

@@ -46,6 +46,8 @@ def _version(package: str) -> str:
 
 
 def _wrk() -> str:
+    if shutil.which("wrk") is None:
+        return "not installed"
     said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
     return next(iter(re.findall(r"\d+\.\d+(?:\.\d+)?", said)), "of unknown version")
 

@@ -65,7 +65,7 @@ def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
         SettingsError: no weights, TensorFlow not installed, or a cache that can't be written.
         ExportFailed: Keras or OpenVINO refused the network.
     """
-    brought = card.folder / "compiled" if card.folder else None
+    brought = card.folder / "compiled" if card.folder and not card.file else None
     if brought and intact(brought, _key_of_folder(card)):
         return brought
     weights = find_weights()
@@ -114,7 +114,10 @@ def intact(folder: Path, key: str | None) -> bool:
         named = seal["format"] == FORMAT and key in (None, seal["key"])
         if named and all(digest(folder / name) == seal["files"][name] for name in FILES):
             return True
-        _log.warning("compiled network %s is damaged or of other weights; not used", folder)
+        _log.warning(
+            "compiled network %s is damaged, or of other weights or another input size; not used",
+            folder,
+        )
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -123,9 +126,9 @@ def intact(folder: Path, key: str | None) -> bool:
 
 
 def _export_apart(card: Card, weights: Path, out: Path) -> None:
-    named = str(card.folder or card.name)
+    named = str(card.file or card.folder or card.name)
     command = [sys.executable, "-m", "engines.export", "--model", named]
-    command += ["--weights", str(weights), "--out", str(out)]
+    command += ["--input-size", str(card.input_size), "--weights", str(weights), "--out", str(out)]
     home = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         # Its standard input is a pipe that ends with us: an export never outlives the service.

@@ -1,19 +1,24 @@
 """What every engine gives: pixels in, probabilities out, and what it says of itself."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import EngineError
+from errors import EngineError, RequestError
 
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
+Method = Literal["cam", "grad-cam"]
 
 
 class Drifted(EngineError):
     """The engine's answers on the check pictures are not those of the reference."""
+
+
+class CannotExplain(RequestError):
+    """It can't be said where this network looks; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,57 @@ class Description:
     engine: str
     precision: str
     difference: float
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the places of a feature map lie on the picture, in its pixels, as (y, x).
+
+    `first` is the middle of what the first place looks at, `step` the way to the next one.
+    """
+
+    first: tuple[float, float]
+    step: tuple[float, float]
+
+    def area(self, shape: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of `shape` places (rows, columns) of one step each.
+
+        It may reach over the picture's edges, or not reach them.
+        """
+        top, left = (first - step / 2 for first, step in zip(self.first, self.step, strict=True))
+        return (left, top, left + self.step[1] * shape[1], top + self.step[0] * shape[0])
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """What each place of the last feature map says for one class.
+
+    `evidence`, float32 (rows, columns), is in the logits' unit: what is above 0 speaks for the
+    class. By "cam" (Zhou et al. 2015, arXiv 1512.04150, equation 2) its mean is the class's
+    logit but for a constant; by "grad-cam" (Selvaraju et al. 2016, arXiv 1610.02391, equation 2,
+    before its ReLU) it is a first approximation, of any scale.
+    """
+
+    probabilities: Probabilities  # (classes,)
+    index: int
+    evidence: NDArray[np.float32]
+    grid: Grid
+    method: Method
+
+
+class Explaining(Protocol):
+    """A network in a form that also tells where it looked; for several threads at once.
+
+    It outlives the engine that made it; its memory returns when it is let go of.
+    """
+
+    def run(self, pixels: Pixels, index: int | None = None) -> ClassMap:
+        """The answer to one picture, and where on it the network found a class.
+
+        Args:
+            pixels: uint8 RGB, shape (size, size, 3).
+            index: of the class; None for the most probable one.
+        """
 
 
 class Engine(Protocol):
@@ -44,6 +100,13 @@ class Engine(Protocol):
 
         Returns:
             float32, shape (batch, classes), rows sum to 1.
+        """
+
+    def explaining(self) -> Explaining:
+        """The same network in a form that explains: slow to make, and as large once more.
+
+        Raises:
+            CannotExplain: the network is none whose answer comes from a feature map.
         """
 
     def close(self) -> None:

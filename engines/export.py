@@ -44,13 +44,16 @@ def export(card: Card, weights: Path, out: Path) -> None:
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engines.export", description=__doc__)
-    parser.add_argument("--model", required=True, help="a network's name or folder")
+    parser.add_argument("--model", required=True, help="a network's name, folder or file")
+    parser.add_argument(
+        "--input-size", type=int, help="side in pixels; the network's own if absent"
+    )
     parser.add_argument("--weights", required=True, type=Path, help="its weights file")
     parser.add_argument("--out", required=True, type=Path, help="an existing, empty folder")
     given = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        export(find_card(given.model), given.weights, given.out)
+        export(find_card(given.model, given.input_size), given.weights, given.out)
     except SettingsError as error:
         sys.stdout.write(str(error))
         sys.exit(REFUSED)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.engine import Description, Pixels, Probabilities
+from engines.engine import Description, Explaining, Pixels, Probabilities
 from errors import SettingsError
+from models import backend
 from models.card import Card
 
 
@@ -30,6 +31,8 @@ class KerasEngine:
         """Build the network, load its weights and trace it with one picture."""
         from models.build import build
 
+        backend.choose()
+        self._name = card.name
         try:
             self._model = build(card, weights)
         except ModuleNotFoundError as error:
@@ -41,6 +44,17 @@ class KerasEngine:
         """Probabilities, float32 (batch, classes), of uint8 RGB pictures (batch, size, size, 3)."""
         with self._one_at_a_time:
             return np.asarray(self._model.predict_on_batch(batch), dtype=np.float32)
+
+    def explaining(self) -> Explaining:
+        """The same network with more outputs; it shares the weights.
+
+        Raises:
+            CannotExplain: Keras doesn't run on TensorFlow, or the network has no feature map or
+                no softmax at its end.
+        """
+        from engines.grad_cam import GradCam
+
+        return GradCam(self._name, self._model, self._one_at_a_time)
 
     def close(self) -> None:
         """Let go of the model."""

@@ -56,17 +56,22 @@ def pack(card: Card, find_weights: Callable[[], Path], out: Path) -> None:
 
 
 def _copy_words(card: Card, made: Path) -> None:
-    """The network's own labels and model card; the sets in models/labels stay where they are."""
+    """The network's own labels in all languages, and model card; models/labels stays as it is."""
     if card.folder is None:
         return
-    for name in (card.labels, _MODEL_CARD):
-        if (card.folder / name).is_file():
-            shutil.copy(card.folder / name, made / name)
+    brought = {*card.folder.glob(card.labels), *card.folder.glob(f"{Path(card.labels).stem}.*.tsv")}
+    if not card.file:
+        brought |= {*card.folder.glob(_MODEL_CARD)}
+    for path in brought:
+        shutil.copy(path, made / path.name)
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engines.pack", description=__doc__)
-    parser.add_argument("--model", required=True, help="a network's name or folder")
+    parser.add_argument("--model", required=True, help="a network's name, folder or file")
+    parser.add_argument(
+        "--input-size", type=int, help="side in pixels; the network's own if absent"
+    )
     parser.add_argument(
         "--weights", type=Path, help="its weights: a file, or a folder of files by Keras' names"
     )
@@ -75,7 +80,7 @@ def _main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level="INFO", format="%(message)s")
     try:
-        card = zoo.card(given.model)
+        card = zoo.card(given.model, given.input_size)
         find = partial(weights.find, card, given=given.weights, mirror=given.mirror)
         pack(card, find, given.out)
     except ShiwuError as error:

@@ -58,14 +58,18 @@ def fit(photo: Image.Image, how: Fit) -> NDArray[np.uint8]:
     square = photo.resize(
         (how.size, how.size),
         Image.Resampling[how.interpolation.upper()],
-        box=_box(photo.size, how),
+        box=seen(photo.size, how),
         reducing_gap=None if how.interpolation == "nearest" else _REDUCING_GAP,
     )
     return np.asarray(square, dtype=np.uint8)
 
 
-def _box(size: tuple[int, int], how: Fit) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of the part of the photo that is kept, in its own pixels."""
+def seen(size: tuple[int, int], how: Fit) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the part of a photo that becomes the square.
+
+    Args:
+        size: the photo's width and height; what is returned is in its pixels.
+    """
     width, height = size
     if how.mode == "stretch":
         return (0.0, 0.0, width, height)

@@ -33,8 +33,9 @@ from imaging.guard import TooMuchWork, check_tiles, guarded
 
 ALLOWED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC/HEIF and AVIF"
 
-# Of rows Pillow keeps pointers: 50 million rows of one pixel took 430 MB and 5 s.
-MAX_SIDE = 65_535
+# Of rows Pillow keeps pointers: 50 million rows of one pixel took 430 MB and 5 s. And libjpeg,
+# which writes what /image gives back, takes no longer side than this (JPEG_MAX_DIMENSION).
+MAX_SIDE = 65_500
 
 _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,  # also MPO, a JPEG with others behind it

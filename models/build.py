@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import SettingsError
+from models import keras_file
 from models.card import Card, Scaling
 
 if TYPE_CHECKING:
@@ -54,9 +55,11 @@ def build(card: Card, weights: Path | None) -> "keras.Model":
     keras.config.set_floatx("float32")
     pixels = keras.Input((card.input_size, card.input_size, 3), dtype="uint8", name="pixels")
     scaled = scale(pixels, card.scaling)
+    if card.builder == "file":
+        return _anew(keras.Model(pixels, _from_file(card, scaled, weights), name=card.name))
     graph = keras.Model(pixels, _network(card, scaled), name=card.name)
-    if card.builder == "convnet":  # its layers were part of another graph before: make them anew
-        graph = keras.models.clone_model(graph)
+    if card.builder == "convnet":
+        graph = _anew(graph)
     if weights is not None:
         _load(graph, card, weights)
     return graph
@@ -92,6 +95,8 @@ def _network(card: Card, scaled: Any) -> Any:
             return _from_keras(name, card, scaled)
         if card.builder == "convnet":
             return _from_convnet(card, scaled)
+        if card.builder == "resnext":
+            return _from_resnext(card, scaled)
     except (TypeError, ValueError) as error:
         raise CannotBuild(
             f"{card.name}: {card.builder} with {card.options} at {card.input_size} pixels "
@@ -122,6 +127,54 @@ def _from_convnet(card: Card, scaled: Any) -> Any:
 
     # `call`, not the model itself: layer by layer, so that the graph stays flat.
     return convnet.build(card.options, card.input_size, card.classes).call(scaled)
+
+
+def _from_resnext(card: Card, scaled: Any) -> Any:
+    from models import resnext
+
+    return resnext.build(card.options, scaled, card.classes)
+
+
+def _from_file(card: Card, scaled: Any, weights: Path | None) -> Any:
+    """The probabilities that the network in the card's .keras file makes of scaled pixels.
+
+    Its description was checked (`models.keras_file`), and Keras reads it in safe mode.
+    """
+    import keras
+    from keras import layers, ops
+
+    if card.file is None:
+        raise CannotBuild(f"{card.name}: the builder 'file' is for .keras files only")
+    whole = keras_file.description(card.file)
+    last, ending, width = keras_file.ending(whole)
+    if ending == "sigmoid":
+        last["config"]["activation"] = "linear"
+    try:
+        network = keras.saving.deserialize_keras_object(whole, safe_mode=True)
+        if weights is not None:
+            _load(network, card, weights)
+        x = network.call(scaled, training=False)
+        if ending == "softmax":
+            return x
+        if width == 1:  # the second class's logit; the first one's is nought
+            x = ops.matmul(x, ops.convert_to_tensor([[0.0, 1.0]]))
+        return layers.Softmax(name="probabilities")(x)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CannotBuild(
+            f"{card.file} at {card.input_size} pixels gives no network: {_first_line(error)}"
+        ) from error
+
+
+def _anew(graph: "keras.Model") -> "keras.Model":
+    """The same graph of new layers, as its own were part of another graph before."""
+    import keras
+
+    fresh = keras.models.clone_model(graph)
+    fresh.set_weights(graph.get_weights())
+    for layer in fresh.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+    return fresh
 
 
 def _load(graph: "keras.Model", card: Card, weights: Path) -> None:

@@ -16,7 +16,7 @@ Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
 # Names become parts of addresses and file names: letters of any script, digits, "_", "-", ".".
 _Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
-_Builder = Annotated[str, Field(pattern=r"^(keras:[A-Z]\w*|convnet)$")]
+_Builder = Annotated[str, Field(pattern=r"^(keras:[A-Z]\w*|convnet|resnext|file)$")]
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,11 +29,39 @@ class Weights:
         file: the file's name in Keras' cache.
         url: its published address, https.
         md5: its checksum as Keras lists it, 32 hexadecimal digits; None where Keras lists none.
+        sha256: the same, 64 digits: Keras lists one or the other.
     """
 
     file: str
     url: str
     md5: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How a network's temperature was found, and what its answers were worth (docs/accuracy.md).
+
+    Args:
+        data: the pictures, in words; the network was not trained on them.
+        pictures: how many.
+        error_before: expected calibration error of the first answer at temperature 1, 0..1.
+        error: the same at the temperature, which was fitted on other pictures than it is
+            measured on (cross-validation); so are the figures below.
+        certain_at: the probability from which an answer was said.
+        answered: share of pictures for which one was, a class or a group.
+        right: share of those answers that were right.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    data: str
+    pictures: _Count
+    error_before: _Share
+    error: _Share
+    certain_at: _Share
+    answered: _Share
+    right: _Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +73,19 @@ class Card:
 
     Args:
         name: as users write it; case counts.
-        builder: what makes the graph: "keras:" and a name in `keras.applications`, or "convnet"
-            for `models.convnet`.
+        builder: what makes the graph: "keras:" and a name in `keras.applications`, "convnet" or
+            "resnext" for those modules of ours, or "file": the .keras file itself says it.
         options: further arguments of the builder, such as {"alpha": 0.25}; not to be changed.
         input_size: side of the square input, pixels.
+        min_size: the smallest side that it can be built for with the same weights; None where
+            `input_size` is the only one.
         scaling: from bytes 0..255 to what the network was trained on, in Keras' words.
             "tf": -1..1; "torch": 0..1, then ImageNet's mean and standard deviation;
             "caffe": BGR minus ImageNet's mean, not scaled; "unit": 0..1; "none": left as it is
             (the network rescales inside).
         classes: how many classes it tells apart.
         labels: a set in `models/labels` ("imagenet1k"), or the name of a .tsv file in `folder`.
-        parameters: all numbers in the weights, also those not trained.
+        parameters: all numbers in the weights, also those not trained; None: nobody counted them.
         licence: of the weights, as an SPDX identifier where there is one.
         paper: address of the publication; "" where there is none.
         top1: share of ImageNet's validation photos whose first answer is right, 0..1, as
@@ -68,8 +98,10 @@ class Card:
         interpolation: filter of the resize.
         temperature: divides the logits before softmax, over 0; 1 leaves probabilities alone.
             `models.build` does not apply it: whoever ranks the answers does.
+        calibration: how the temperature was found; None where nobody measured it.
         weights: where published weights are; None for a network kept in a folder.
         folder: where a network kept in a folder lies; None for a published one.
+        file: the .keras file, in `folder`, of a network that is kept in one; else None.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
@@ -81,16 +113,19 @@ class Card:
     scaling: Scaling
     classes: _Count
     labels: _Name
-    parameters: _Count
     licence: str
+    parameters: _Count | None = None
     paper: str = ""
     top1: _Share | None = None
     top5: _Share | None = None
     depth: _Count | None = None
     bytes: _Count | None = None
+    min_size: _Count | None = None
     mode: FitMode = "crop"
     crop: Annotated[float, Field(gt=0, le=1)] = 0.875
     interpolation: Interpolation = "lanczos"
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    calibration: Calibration | None = None
     weights: Weights | None = field(default=None, hash=False)
     folder: Path | None = field(default=None, hash=False)
+    file: Path | None = field(default=None, hash=False)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
+# Side in pixels; smaller ones leave nothing to average.
+MIN_SIZE = 32
 DEFAULTS: dict[str, Any] = {"stem": 32, "widths": [64, 128, 320], "blocks": 2, "features": 512}
 
 

@@ -14,14 +14,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from errors import SettingsError
-from models.card import Card
+from models.card import Calibration, Card
 
 CARD = "card.json"
 WEIGHTS = "weights.weights.h5"
 LABELS = "labels.tsv"
 
 # Said by where the card lies, never by what is written in it.
-_NOT_WRITTEN = ("weights", "folder")
+_NOT_WRITTEN = ("weights", "folder", "file")
 
 
 class BadCard(SettingsError):
@@ -35,12 +35,22 @@ def load(folder: Path) -> Card:
         BadCard: there is no card.json, it isn't JSON, or fields are missing, unknown or not as
             `Card` says; all of them are named at once.
     """
-    given = _read(folder / CARD)
+    return replace(checked(read(folder / CARD), folder / CARD), folder=folder.absolute())
+
+
+def checked(given: dict[str, Any], path: Path) -> Card:
+    """The card that the fields `given` make; `path` is the file to be named if they make none.
+
+    Raises:
+        BadCard: as `load`.
+    """
     wrong = [f"{name} has no place in a file" for name in _NOT_WRITTEN if name in given]
     wrong += _problems({k: v for k, v in given.items() if k not in _NOT_WRITTEN})
     if wrong:
-        raise BadCard(f"{folder / CARD} can't be used: {'; '.join(wrong)}")
-    return replace(Card(**given), folder=folder.absolute())
+        raise BadCard(f"{path} can't be used: {'; '.join(wrong)}")
+    if given.get("calibration"):
+        given = given | {"calibration": Calibration(**given["calibration"])}
+    return Card(**given)
 
 
 def save(card: Card, folder: Path) -> Path:
@@ -60,7 +70,17 @@ def to_json(card: Card) -> str:
     return json.dumps(written, ensure_ascii=False, indent=2) + "\n"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def is_packed(card: Card) -> bool:
+    """Whether it lies in a folder that brings its compiled form alone, without the weights."""
+    return bool(card.folder and not card.file and not (card.folder / WEIGHTS).is_file())
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The JSON object in the file `path`.
+
+    Raises:
+        BadCard: there is no such file, or it holds none.
+    """
     try:
         given = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:

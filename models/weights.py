@@ -55,7 +55,7 @@ def find(
         return _given(card, given.absolute())
     if card.weights is None:
         return _own(card)
-    place = (cache or keras_cache()).absolute() / card.weights.file
+    place = _cached(card.weights, cache)
     if (complaint := _complaint(card.weights, place)) is None:
         return place
     if place.exists():
@@ -82,8 +82,24 @@ def digest(path: Path) -> str:
     return _hash(path, "sha256")
 
 
+def checked(card: Card, cache: Path | None = None) -> str | None:
+    """What is wrong with a published network's file in Keras' cache, or None if it is right.
+
+    Where Keras lists no checksum, only that it is a file of the right kind can be seen.
+    """
+    return _complaint(card.weights, _cached(card.weights, cache)) if card.weights else None
+
+
+def _cached(weights: Weights, cache: Path | None) -> Path:
+    return (cache or keras_cache()).absolute() / weights.file
+
+
 def _given(card: Card, given: Path) -> Path:
     if given.is_file():
+        if card.builder == "file":
+            raise WeightsMissing(
+                f"SHIWU_WEIGHTS={given}: {card.file} brings its own weights; leave it out"
+            )
         return given
     if not given.is_dir():
         raise WeightsMissing(
@@ -101,8 +117,8 @@ def _given(card: Card, given: Path) -> Path:
 
 
 def _own(card: Card) -> Path:
-    """The weights in a network's own folder."""
-    path = (card.folder or Path()) / folder.WEIGHTS
+    """The weights in a network's own file or folder."""
+    path = card.file or (card.folder or Path()) / folder.WEIGHTS
     if path.is_file():
         return path
     raise WeightsMissing(f"{card.name} has no weights: there is no file {path}")
@@ -116,12 +132,14 @@ def _complaint(weights: Weights, path: Path) -> str | None:
     """
     if not path.is_file():
         return "there is no such file"
-    if weights.md5 is None:
-        with path.open("rb") as file:
-            is_hdf5 = file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
-        return None if is_hdf5 else "it is no HDF5 file"
-    found = _hash(path, "md5")
-    return None if found == weights.md5 else f"its md5 is {found}, it should be {weights.md5}"
+    for algorithm, right in (("sha256", weights.sha256), ("md5", weights.md5)):
+        if right is not None:
+            found = _hash(path, algorithm)
+            said = f"its {algorithm} is {found}, it should be {right}"
+            return None if found == right else said
+    with path.open("rb") as file:
+        is_hdf5 = file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+    return None if is_hdf5 else "it is no HDF5 file"
 
 
 def _addresses(weights: Weights, mirror: str | None) -> list[str]:

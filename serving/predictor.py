@@ -3,20 +3,25 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from engines.engine import Engine
 from errors import RequestError, SettingsError
 from imaging.fit import Fit, fit
+from imaging.hints import check
 from imaging.read import Limits, read
 from imaging.write import jpeg
 from models.card import Card, FitMode
 from models.labels import Label
-from serving.answer import Answer, Timings, calibrate, rank
+from serving.answer import Answer, Naming, Timings, calibrate, hint, judge, rank
+from serving.drawn import Drawing, Drawn
 from serving.queue import Job, Place, Queue
 
 _log = logging.getLogger(__name__)
+
+# What makes answers right 95 times in 100 on unseen photos (docs/accuracy.md).
+CERTAIN_AT = 0.9
 
 
 class NotReady(RequestError):
@@ -41,6 +46,7 @@ class Options:
     threshold: float = 0.0
     model: str | None = None
     fit: FitMode | None = None
+    lang: str = "en"
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,13 @@ class Network:
     """A network being served."""
 
     card: Card
-    labels: Sequence[Label]
+    naming: Naming
     engine: Engine
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """Its classes in English, by class index."""
+        return self.naming.labels["en"]
 
 
 class Predictor:
@@ -64,6 +75,7 @@ class Predictor:
         deadline_s: float,
         limits: Limits,
         fit: FitMode | None,
+        certain_at: float = CERTAIN_AT,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -74,6 +86,7 @@ class Predictor:
             deadline_s: seconds in which an answer must be there.
             limits: what a photo may measure.
             fit: how a photo becomes a square when a request doesn't say; None: as the card says.
+            certain_at: the probability, 0.5-1, from which an answer is said.
         """
         self.cards = {card.name: card for card in cards}
         if len(self.cards) < len(cards):
@@ -83,9 +96,10 @@ class Predictor:
         self.networks: dict[str, Network] = {}
         self.limits = limits
         self._fit = fit
+        self._certain_at = certain_at
         self.queue = queue
         self._load = load
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._draining = False
 
     def load(self) -> None:
@@ -159,15 +173,8 @@ class Predictor:
                 f"{len(photos)} photos came, and one request may bring {self.queue.capacity} "
                 "(SHIWU_QUEUE); send the others in another"
             )
-        network = self.network(options.model)
-        how = Fit(
-            network.card.input_size,
-            options.fit or self._fit or network.card.mode,
-            network.card.crop,
-            network.card.interpolation,
-        )
-        works = [_Walk(photo, network, how, self.limits, options) for photo in photos]
-        return [_result(job) for job in self.queue.put(works, self._deadline_s, place)]
+        works = [self._walk(photo, options) for photo in photos]
+        return [_result(job) for job in self.queue.put(works, self.deadline_s, place)]
 
     def upright_jpeg(self, photo: bytes, width: int | None, place: Place | None = None) -> bytes:
         """The photo as an upright JPEG without metadata, `width` pixels wide at most.
@@ -176,7 +183,7 @@ class Predictor:
             RequestError: a bad photo, a full queue, a deadline that passed.
         """
         work = partial(_upright_jpeg, photo, width, self.limits)
-        (job,) = self.queue.put([work], self._deadline_s, place)
+        (job,) = self.queue.put([work], self.deadline_s, place)
         return job.result()
 
     def reserve(self) -> Place:
@@ -193,6 +200,30 @@ class Predictor:
             raise NotReady(f"{self.default} is still being loaded; try again in a moment")
         return self.queue.reserve()
 
+    def labelled_jpeg(
+        self, photo: bytes, width: int | None, options: Options, place: Place | None = None
+    ) -> Drawn:
+        """The photo as `upright_jpeg` gives it, its answer drawn on it; both in one place.
+
+        Raises:
+            RequestError: as of `predict` and `upright_jpeg`.
+        """
+        walk = self._walk(photo, options)
+        work = Drawing(photo, walk, walk.network.naming, options.lang, width, self.limits)
+        (job,) = self.queue.put([work], self.deadline_s, place)
+        drawn = job.result()
+        timings = replace(drawn.answer.timings, wait_s=job.waited_s)
+        return replace(drawn, answer=replace(drawn.answer, timings=timings))
+
+    def how_to_fit(self, card: Card, mode: FitMode | None) -> Fit:
+        """How a photo becomes the square of a network, as a request asks: None, if it doesn't."""
+        return Fit(card.input_size, mode or self._fit or card.mode, card.crop, card.interpolation)
+
+    def _walk(self, photo: bytes, options: Options) -> "_Walk":
+        network = self.network(options.model)
+        how = self.how_to_fit(network.card, options.fit)
+        return _Walk(photo, network, how, self.limits, options, self._certain_at)
+
 
 @dataclass
 class _Walk:
@@ -203,18 +234,23 @@ class _Walk:
     how: Fit
     limits: Limits
     options: Options
+    certain_at: float
 
     def __call__(self) -> Answer:
         begun = time.perf_counter()
         upright = read(self.photo, self.limits, at_least=self.how.decode_side)
         pixels = fit(upright, self.how)  # (size, size, 3)
+        codes = check(pixels, upright.size, self.how)
         decoded = time.perf_counter()
         probabilities = self.network.engine.run(pixels[None])[0]  # (classes,)
         probabilities = calibrate(probabilities, self.network.card.temperature)
         inferred = time.perf_counter()
-        ranked = rank(probabilities, self.network.labels, self.options.top, self.options.threshold)
+        naming, asked = self.network.naming, self.options
+        ranked = rank(probabilities, naming.labels[asked.lang], asked.top, asked.threshold)
+        verdict = judge(probabilities, naming, self.certain_at, asked.lang)
         timings = Timings(0.0, decoded - begun, inferred - decoded)
-        return Answer(self.network.card.name, ranked, timings)
+        hints = tuple(hint(code, asked.lang) for code in codes)
+        return Answer(self.network.card.name, ranked, timings, verdict, hints)
 
 
 def _result(job: Job[Answer]) -> Answer | RequestError:
@@ -222,11 +258,7 @@ def _result(job: Job[Answer]) -> Answer | RequestError:
         answer = job.result()
     except RequestError as error:
         return error.with_traceback(None)  # its frames hold the photo
-    return Answer(
-        answer.model,
-        answer.predictions,
-        Timings(job.waited_s, answer.timings.decode_s, answer.timings.infer_s),
-    )
+    return replace(answer, timings=replace(answer.timings, wait_s=job.waited_s))
 
 
 def _upright_jpeg(photo: bytes, width: int | None, limits: Limits) -> bytes:

@@ -1,21 +1,41 @@
-"""Install the programs that some tests use: on Debian, as root; elsewhere say what is missing."""
+"""Install the programs, the font and the dictionary that some tests use: on Debian, as root; elsewhere say what is missing."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
-# A program (or several, of which one will do), the Debian package that brings it, and what is left out without it.
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _program(*names: str) -> Callable[[], bool]:
+    return lambda: any(map(shutil.which, names))
+
+
+def _chinese_font() -> bool:
+    """Whether the rarest name can be written; in a process of its own, as fonts are looked for once."""
+    question = (
+        "from imaging.draw import Line, can_write; raise SystemExit(not can_write([Line('鹟䴕')]))"
+    )
+    return not subprocess.run([sys.executable, "-c", question], cwd=ROOT, check=False).returncode
+
+
+# What is needed, whether it is there, the Debian package that brings it, what is left out without it.
 NEEDS = (
-    ("redis-server", "redis-server", "tests of /image's store in Redis"),
-    ("convert-im6.q16 magick", "imagemagick", "tests of EXIF orientation against another program"),
-    ("wrk", "wrk", "tests of the benchmarks"),
-    ("curl", "curl", "the README's curl line"),
-)
+    ("redis-server", _program("redis-server"), "redis-server", "tests of /image's store in Redis"),
+    ("ImageMagick", _program("convert-im6.q16", "magick"), "imagemagick", "tests of EXIF orientation against another program"),
+    ("wrk", _program("wrk"), "wrk", "tests of the benchmarks"),
+    ("curl", _program("curl"), "curl", "the README's curl line"),
+    ("Chromium", _program("chromium", "chromium-browser", "google-chrome"), "chromium", "tests of the page in a browser"),
+    ("WordNet", Path("/usr/share/wordnet/data.noun").is_file, "wordnet-base", "the check of the tree of groups"),
+    ("a Chinese font", _chinese_font, "fonts-droid-fallback", "tests of Chinese names drawn on photos"),
+)  # fmt: skip
 
 
 def _missing() -> list[tuple[str, str, str]]:
-    return [need for need in NEEDS if not any(map(shutil.which, need[0].split()))]
+    return [(need, package, without) for need, found, package, without in NEEDS if not found()]
 
 
 def main() -> None:
@@ -27,8 +47,8 @@ def main() -> None:
             quiet = ["apt-get", "-qq", *command]
             subprocess.run(quiet, stdout=subprocess.DEVNULL, stderr=sys.stderr, check=False)
         missing = _missing()
-    for program, package, left_out in missing:
-        print(f"Missing: {program} (Debian: apt-get install {package}); left out: {left_out}")
+    for need, package, left_out in missing:
+        print(f"Missing: {need} (Debian: apt-get install {package}); left out: {left_out}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The names of classes: data files beside this reader, one a set and language.
 
-A file has one line a class, in the order of the class index: the class id (for ImageNet its
-WordNet id), a tab, the label. `imagenet1k.en.tsv` spells labels as Keras' `decode_predictions`
-does; several classes may share a label (ImageNet has two *cranes*), none shares an id.
+A file (`imagenet1k.zh.tsv`) has one line a class: the class id (for ImageNet its WordNet id), a
+tab, the label. The English file gives the order of the class index. Whoever adds a language adds
+its file: the languages are the files that lie here. After the classes it may name groups and words
+by their ids (`groups.tsv`, `words.tsv`); what a language doesn't name is said in English.
 """
 
 from functools import lru_cache
@@ -13,6 +14,8 @@ from errors import SettingsError
 from models.card import Card
 
 _HERE = Path(__file__).parent
+_SET = "imagenet1k"
+_FIRST = "en"
 
 
 class Label(NamedTuple):
@@ -26,18 +29,36 @@ class BadLabels(SettingsError):
     """A set of labels is missing, broken, or not this network's."""
 
 
-def read(network: Card | str) -> tuple[Label, ...]:
+def languages(folder: Path = _HERE) -> tuple[str, ...]:
+    """The languages that a folder of sets names ImageNet's classes in, English first."""
+    found = {path.name.split(".")[1] for path in folder.glob(f"{_SET}.*.tsv")} - {"groups"}
+    return (_FIRST, *sorted(found - {_FIRST}))
+
+
+LANGUAGES = languages()
+
+
+def read(network: Card | str, language: str = _FIRST) -> tuple[Label, ...]:
     """The labels of a network, or of a set in this folder by its name, by class index.
+
+    A network in a folder is named by its own `labels.tsv`, whatever language that is in, unless
+    `labels.<language>.tsv` lies beside it. In other languages than English the classes of
+    ImageNet among its own, known by their ids, have ImageNet's names.
 
     Read once for each file.
 
+    Args:
+        language: one of `LANGUAGES`.
+
     Raises:
         BadLabels: there is no such file, a line isn't "id<TAB>label", an id occurs twice, or
-            there are more or fewer labels than the network has classes.
+            there are more or fewer labels than the network has classes; or no such language.
     """
+    if language not in LANGUAGES:
+        raise BadLabels(f"nothing is named in {language!r}; there are {', '.join(LANGUAGES)}")
     if isinstance(network, str):
-        return _read(_HERE / f"{network}.en.tsv")
-    labels = _read(_path(network))
+        return _of_set(network, language)
+    labels = _of_network(network, language)
     if len(labels) != network.classes:
         raise BadLabels(
             f"{network.name} has {network.classes} classes, but {_path(network)} "
@@ -46,10 +67,54 @@ def read(network: Card | str) -> tuple[Label, ...]:
     return labels
 
 
+def table(name: str) -> tuple[tuple[str, str], ...]:
+    """The rows of a file in this folder that has two columns, such as "imagenet1k.groups"."""
+    return _read(_HERE / f"{name}.tsv")
+
+
+def further(language: str) -> dict[str, str]:
+    """What a language's file names besides classes: groups and words, by their ids."""
+    path = _HERE / f"{_SET}.{language}.tsv"
+    if not path.is_file():
+        return {}
+    classes = {one.id for one in _read(_HERE / f"{_SET}.{_FIRST}.tsv")}
+    return {one.id: one.label for one in _read(path) if one.id not in classes}
+
+
+def _of_network(card: Card, language: str) -> tuple[Label, ...]:
+    if card.folder is None or not card.labels.endswith(".tsv"):
+        return _of_set(card.labels, language)
+    own = _read(_path(card))
+    known = {} if language == _FIRST else dict(_of_set(_SET, language))
+    beside = _path(card).with_suffix(f".{language}.tsv")
+    if beside.is_file():
+        known |= dict(_read(beside))
+    return tuple(Label(one.id, known.get(one.id, one.label)) for one in own) if known else own
+
+
+def _of_set(name: str, language: str) -> tuple[Label, ...]:
+    english = _read(_HERE / f"{name}.{_FIRST}.tsv")
+    if language == _FIRST:
+        return english
+    path = _HERE / f"{name}.{language}.tsv"
+    if not path.is_file():
+        return english
+    return _in_order(english, path)
+
+
+@lru_cache(maxsize=64)
+def _in_order(english: tuple[Label, ...], path: Path) -> tuple[Label, ...]:
+    """The same classes in the same order, named by another language's file."""
+    named = dict(_read(path))
+    if missing := [one.id for one in english if one.id not in named]:
+        raise BadLabels(f"{path} has no name for {', '.join(missing[:5])}")
+    return tuple(Label(one.id, named[one.id]) for one in english)
+
+
 def _path(card: Card) -> Path:
     if card.folder is not None and card.labels.endswith(".tsv"):
         return card.folder / card.labels
-    return _HERE / f"{card.labels}.en.tsv"
+    return _HERE / f"{card.labels}.{_FIRST}.tsv"
 
 
 @lru_cache(maxsize=64)

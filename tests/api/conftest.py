@@ -10,7 +10,10 @@ from tests.small import colours
 
 @pytest.fixture(scope="session")
 def network_folder(tmp_path_factory):
-    return colours(tmp_path_factory.mktemp("networks") / "colours")
+    folder = colours(tmp_path_factory.mktemp("networks") / "colours")
+    chinese = "c0\t红色\nc1\t绿色\nc2\t蓝色\n"
+    (folder / "labels.zh.tsv").write_text(chinese, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture

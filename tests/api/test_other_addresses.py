@@ -3,14 +3,17 @@
 import io
 import json
 import logging
+import re
 
 import jsonschema
 import pytest
 from PIL import Image
 
-from api import openapi
+from api import openapi, options
 from models import zoo
 from tests.small import photo
+
+JSON = {"Accept": "application/json"}
 
 
 def upload(content):
@@ -74,12 +77,37 @@ def test_one_model_is_told_and_an_unknown_one_is_404(client):
 
 
 def test_labels_are_those_of_the_network_in_the_order_of_its_outputs(client):
-    assert client.get("/labels").json["labels"] == [
-        {"id": "c0", "label": "red"},
-        {"id": "c1", "label": "green"},
-        {"id": "c2", "label": "blue"},
+    listed = client.get("/labels").json
+    assert (listed["success"], listed["model"], listed["lang"]) == (True, "Colours", "en")
+    assert [(one["id"], one["label"]) for one in listed["labels"]] == [
+        ("c0", "red"),
+        ("c1", "green"),
+        ("c2", "blue"),
     ]
+    assert listed["labels"][0]["names"] == {"en": "red", "zh": "红色"}
     assert client.get("/labels?model=Nothing").status_code == 400
+
+
+def test_each_label_of_imagenets_leads_by_its_groups_to_one_without_parent(make_app):
+    listed = make_app(model=("ShiwuNet",)).test_client().get("/labels?lang=zh").json
+    groups = {group["id"]: group for group in listed["groups"]}
+    parents = [groups[group]["parent"] for group in groups]
+    assert len(groups) == len(listed["groups"])
+    assert set(parents) <= {*groups, None}
+    assert sum(bool(label["groups"]) for label in listed["labels"]) > 100
+    for label in listed["labels"]:
+        path = label["groups"]
+        assert [groups[one]["parent"] for one in path] == [*path[1:], None][: len(path)]
+    for one in [*listed["labels"], *listed["groups"]]:
+        assert set(one["names"]) == {"en", "zh"}
+        assert one["label"] == one["names"]["zh"]
+
+
+def test_a_picture_without_an_id_is_404_and_says_where_the_id_comes_from(client):
+    reply = client.get("/image")
+    assert reply.status_code == 404
+    assert "/image/<id>, the address that POST /image gives" in reply.json["error"]["message"]
+    assert client.post("/image", **upload(photo("red"))).status_code == 200
 
 
 def test_what_is_not_there_is_json_too(client):
@@ -121,7 +149,22 @@ def test_the_description_is_openapi_and_its_page_needs_nothing_from_elsewhere(cl
     assert b"/predict" in page.data
     assert b"<script" not in page.data
     assert b'src="http' not in page.data
-    assert client.get("/").headers["Location"] == "/docs"
+
+
+def test_every_address_is_described_and_every_description_has_an_address(client):
+    rules = [r for r in client.application.url_map.iter_rules() if r.endpoint != "static"]
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in rules
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    paths = openapi.document()["paths"]
+    assert served == {(path, method) for path, methods in paths.items() for method in methods}
+
+
+def test_every_option_is_understood_somewhere():
+    known = {*options.PREDICT, *options.IMAGE, *options.LABELS, *options.EXPLAIN}
+    assert known == set(options.OPTIONS)
 
 
 def test_replies_are_as_the_description_says(client):
@@ -138,6 +181,8 @@ def test_replies_are_as_the_description_says(client):
     check(client.get("/models/Colours"), "/models/{name}")
     check(client.get("/models/Nothing"), "/models/{name}")
     check(client.get("/labels"), "/labels")
+    check(client.post("/image", **upload(photo("red")), headers=JSON), "/image", "post")
+    check(client.get("/image"), "/image")
     check(client.get("/healthz"), "/healthz")
     check(client.get("/readyz"), "/readyz")
 

@@ -190,6 +190,15 @@ def test_what_only_building_needs_is_left_out(container):
     assert present == []
 
 
+def test_it_brings_a_font_for_all_chinese_names(container):
+    """The rarest of their characters; Debian's other small fonts for Chinese lack it."""
+    written = container.python(
+        "import json; from imaging.draw import Line, can_write;"
+        "print(json.dumps(can_write([Line('鹟䴕')])))"
+    )
+    assert written is True
+
+
 def test_its_bytecode_is_in_the_image(container):
     """Compiling at every start would double its time, as nothing can be kept."""
     cached = container.python(

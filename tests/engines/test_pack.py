@@ -35,10 +35,12 @@ def test_a_network_that_brings_its_compiled_form_is_packed_without_weights(tmp_p
     """So the default container image is built: TensorFlow is not even installed."""
     original = folder.load(colours(tmp_path / "colours"))
     (tmp_path / "colours/README.md").write_text("what it is good for")
+    (tmp_path / "colours/labels.zh.tsv").write_text("c0\t红\nc1\t绿\nc2\t蓝\n", encoding="utf-8")
     pack(original, never, tmp_path / "packed")
 
     packed = folder.load(tmp_path / "packed")
     assert [(label.id, label.label) for label in labels.read(packed)] == list(CLASSES)
+    assert [label.label for label in labels.read(packed, "zh")] == ["红", "绿", "蓝"]
     assert (tmp_path / "packed/README.md").read_text() == "what it is good for"
     engine = OpenVinoEngine(packed.name, cache.entry(packed, never, tmp_path / "none"), "f32", 1)
     shown = pictures(SIZE)

@@ -159,6 +159,19 @@ def test_a_wrong_checksum_names_both(card, cache, server):
     assert not (cache / FILE).exists()
 
 
+def test_the_longer_checksum_is_checked_where_keras_lists_it(card, cache, server):
+    """For ConvNeXt it is SHA-256."""
+    right = hashlib.sha256(CONTENT).hexdigest()
+    longer = replace(card, weights=replace(card.weights, md5=None, sha256=right))
+    server.content = b"another file"
+    with pytest.raises(WeightsMissing, match=f"its sha256 is .*, it should be {right}"):
+        find(longer, cache=cache)
+
+    server.content = CONTENT
+
+    assert find(longer, cache=cache).read_bytes() == CONTENT
+
+
 def test_a_web_page_is_not_taken_for_weights_even_without_a_checksum(card, cache, server):
     """Hotel networks and company proxies answer anything with a page, and with 200."""
     server.content = b"<html>please log in</html>"

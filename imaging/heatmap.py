@@ -72,7 +72,8 @@ def colours(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     lab = np.stack([lightness, _CHROMA * np.cos(hue), _CHROMA * np.sin(hue)], axis=-1)
     linear = ((lab @ _TO_CONES.T) ** 3 @ _TO_RED_GREEN_BLUE.T).clip(0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(255 * encoded).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.round(255 * encoded).astype(np.uint8)
+    return levels
 
 
 def enlarged(heat: NDArray[np.float32], area: Box, seen: tuple[int, int, int, int]) -> Image.Image:

@@ -207,7 +207,7 @@ class _Look:
             self.network.card.name,
             self._prediction(said),
             heat,
-            _area(said, upright.size, self.how),
+            area_of(said, upright.size, self.how),
             said.method,
             timings,
             self._drawn(upright, heat, said) if self.picture else b"",
@@ -225,7 +225,7 @@ class _Look:
         elif self.how.decode_side < _LOOKED_AT:
             upright = read(self.photo, self.limits, at_least=_LOOKED_AT)
         width, height = upright.size
-        left, top, right, bottom = _area(said, upright.size, self.how)
+        left, top, right, bottom = area_of(said, upright.size, self.how)
         area = (left * width, top * height, right * width, bottom * height)
         drawn = overlay(upright, heat, area, seen(upright.size, self.how))
         return png(drawn) if asked.kind == "png" else jpeg(drawn)
@@ -264,7 +264,7 @@ def heat_of(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     return heat
 
 
-def _area(said: ClassMap, size: tuple[int, int], how: Fit) -> Box:
+def area_of(said: ClassMap, size: tuple[int, int], how: Fit) -> Box:
     """Where the map lies on a photo of that width and height, in shares of them."""
     left, top, right, bottom = seen(size, how)
     rows, columns = said.evidence.shape

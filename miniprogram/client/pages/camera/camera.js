@@ -1,0 +1,323 @@
+const { Failure } = require('../../services/failure.js')
+const past = require('../../services/history.js')
+const language = require('../../services/language.js')
+const photos = require('../../services/photos.js')
+const display = require('../../services/screen.js')
+const shiwu = require('../../services/shiwu.js')
+const { describe, excuse } = require('../../services/wording.js')
+const { fill } = require('../../i18n/index.js')
+
+/** @typedef {import('../../services/shiwu.js').Answer} Answer */
+/** @typedef {import('../../services/shiwu.js').Names} Names */
+/** @typedef {import('../../services/wording.js').Row} Row */
+/** @typedef {'auto' | 'on' | 'off'} Flash */
+
+/** @typedef {import('../../services/failure.js').Action} Action */
+
+const NOTHING_WRONG = { code: '', text: '', buttons: /** @type {{ action: Action, label: string }[]} */ ([]) }
+/** @type {Flash[]} */
+const FLASHES = ['auto', 'on', 'off']
+
+/**
+ * The one page that most people see: camera, then photo and answer, then camera again. `state` is
+ * what it shows: the `live` camera, a `busy` photo, an `answered` or a `failed` one. What went wrong
+ * is shown below a failed photo, or above an answer that stands nevertheless.
+ */
+Page({
+  data: {
+    ...display.blank(),
+    state: /** @type {'live' | 'busy' | 'answered' | 'failed'} */ ('live'),
+    camera: { shown: true, ready: false, position: 'back', flash: /** @type {Flash} */ ('auto'), flashText: '' },
+    photo: '',
+    status: '',
+    percent: 0,
+    title: '',
+    more: '',
+    sure: true,
+    rows: /** @type {Row[]} */ ([]),
+    saving: false,
+    failure: NOTHING_WRONG,
+  },
+
+  // Not drawn, so not in `data`.
+  answer: /** @type {Answer | null} */ (null),
+  names: /** @type {Names} */ ({}),
+  wrong: /** @type {Failure | null} */ (null),
+  cancel: () => {},
+  again: /** @type {() => void} */ (() => {}),
+  onScreen: true,
+
+  onShow() {
+    this.onScreen = true
+    this.speak()
+    const code = this.wrong ? this.wrong.code : ''
+    if (code === 'interrupted') this.again()
+    else if (code === 'cameraRefused') this.reopenIfAllowed()
+    else if (code === 'cameraAbsent') this.openCamera() // taken away in the background, before onHide
+  },
+
+  onHide() {
+    this.onScreen = false
+  },
+
+  onUnload() {
+    this.cancel()
+  },
+
+  /** Put everything on the screen into the language of now. */
+  speak() {
+    const now = display.current()
+    const { flash } = this.data.camera
+    this.setData({ ...now, 'camera.flashText': now.t.camera.flash[flash] })
+    wx.setNavigationBarTitle({ title: now.t.app })
+    if (this.answer) this.setData(describe(this.answer, now.lang, this.names))
+    if (this.wrong) this.setData({ failure: excuse(this.wrong, now.lang) })
+  },
+
+  onLanguage() {
+    language.prefer(this.data.lang === 'zh' ? 'en' : 'zh')
+    this.speak()
+  },
+
+  onHistory() {
+    wx.navigateTo({ url: '/pages/history/history' })
+  },
+
+  onSettings() {
+    wx.navigateTo({ url: '/pages/settings/settings' })
+  },
+
+  // The camera.
+
+  onCameraReady() {
+    this.setData({ 'camera.ready': true })
+  },
+
+  /** Refused, absent or busy: WeChat says so in one event. */
+  onCameraError() {
+    wx.getSetting({
+      success: ({ authSetting }) => {
+        const refused = authSetting['scope.camera'] === false
+        this.closeCamera(new Failure(refused ? 'cameraRefused' : 'cameraAbsent'))
+      },
+      fail: () => this.closeCamera(new Failure('cameraAbsent')),
+    })
+  },
+
+  /** The camera stopped by itself, as in the background; it is put up again when it is next shown. */
+  onCameraStop() {
+    if (this.onScreen) this.closeCamera(new Failure('cameraAbsent'))
+  },
+
+  /** @param {Failure} failure */
+  closeCamera(failure) {
+    if (this.data.state !== 'live') return
+    this.setData({ 'camera.shown': false, 'camera.ready': false })
+    this.fail(failure)
+  },
+
+  openCamera() {
+    this.answer = null
+    this.forgive()
+    this.setData({ state: 'live', photo: '', 'camera.shown': true })
+  },
+
+  reopenIfAllowed() {
+    wx.getSetting({
+      success: ({ authSetting }) => {
+        if (authSetting['scope.camera'] && this.data.state === 'failed') this.openCamera()
+      },
+    })
+  },
+
+  onFlip() {
+    this.setData({ 'camera.position': this.data.camera.position === 'back' ? 'front' : 'back' })
+  },
+
+  onFlash() {
+    const { flash } = this.data.camera
+    const next = FLASHES[(FLASHES.indexOf(flash) + 1) % FLASHES.length]
+    this.setData({ 'camera.flash': next, 'camera.flashText': this.data.t.camera.flash[next] })
+  },
+
+  // A photo, from taking it to its answer.
+
+  async onShutter() {
+    if (this.data.state !== 'live') return
+    await this.attempt(async () => {
+      const taken = await photos.take()
+      await this.recognise(taken)
+    }, () => this.openCamera())
+  },
+
+  async onAlbum() {
+    if (this.data.state === 'busy') return
+    await this.attempt(async () => {
+      const chosen = await photos.choose()
+      if (chosen) await this.recognise(chosen)
+    }, () => this.onAlbum())
+  },
+
+  /** @param {string} taken */
+  async recognise(taken) {
+    this.answer = null
+    this.forgive()
+    let cancelled = false
+    this.cancel = () => {
+      cancelled = true
+    }
+    this.setData({ state: 'busy', photo: taken, status: this.data.t.answer.preparing, percent: 0 })
+    const photo = await photos.reduce(taken)
+    if (cancelled) throw new Failure('cancelled')
+    this.setData({ photo })
+    await this.ask(photo)
+  },
+
+  /** @param {string} photo */
+  async ask(photo) {
+    this.again = () => this.attempt(() => this.ask(photo))
+    this.forgive()
+    this.setData({ state: 'busy', percent: 0, status: fill(this.data.t.answer.sending, { percent: 0 }) })
+    const asking = shiwu.predict(photo, this.data.lang, this.watch())
+    this.cancel = asking.cancel
+    const answer = await asking.answer
+    this.show(answer)
+    await Promise.all([past.add(photo, answer), this.learnNames(answer.model)])
+  },
+
+  /** @param {Answer} answer */
+  show(answer) {
+    this.answer = answer
+    this.cancel = () => {}
+    this.setData({ state: 'answered', ...describe(answer, this.data.lang, this.names) })
+    wx.vibrateShort({ type: 'light', fail: () => {} })
+  },
+
+  /**
+   * Both languages' names, for the switch and for a tap. An answer stands without them.
+   * @param {string} model
+   */
+  async learnNames(model) {
+    try {
+      this.names = await shiwu.names(model)
+      if (this.answer) this.setData(describe(this.answer, this.data.lang, this.names))
+    } catch (error) {
+      console.warn('names in both languages are not known:', error)
+    }
+  },
+
+  watch() {
+    const t = this.data.t.answer
+    return {
+      onProgress: (/** @type {number} */ percent) =>
+        this.setData({ percent, status: percent < 100 ? fill(t.sending, { percent }) : t.waiting }),
+      onRetry: (/** @type {number} */ seconds) =>
+        this.setData({ percent: 0, status: fill(t.retrying, { seconds }) }),
+    }
+  },
+
+  onCancel() {
+    this.cancel()
+  },
+
+  // What can go wrong.
+
+  /**
+   * Do something, and show what went wrong if it did.
+   * @param {() => Promise<void>} work
+   * @param {() => void} [again] what "try again" means; default: as set before
+   */
+  async attempt(work, again) {
+    if (again) this.again = again
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof Failure)) console.error(error)
+      const failure = error instanceof Failure ? error : new Failure('unexpected')
+      if (failure.code !== 'cancelled') this.fail(failure)
+      else if (!this.answer) this.openCamera()
+      // Cut off in the background, but only told now that the page is back.
+      if (failure.code === 'interrupted' && this.onScreen) this.again()
+    }
+  },
+
+  /** @param {Failure} failure */
+  fail(failure) {
+    this.wrong = failure
+    this.cancel = () => {}
+    this.setData({ state: this.answer ? 'answered' : 'failed', failure: excuse(failure, this.data.lang) })
+  },
+
+  forgive() {
+    this.wrong = null
+    this.setData({ failure: NOTHING_WRONG })
+  },
+
+  /** @param {WechatMiniprogram.CustomEvent<{ action: Action }>} event */
+  onAct(event) {
+    const { action } = event.detail
+    const code = this.wrong ? this.wrong.code : ''
+    if (action === 'album') this.onAlbum()
+    else if (action === 'server') this.onSettings()
+    else if (action === 'live') this.openCamera()
+    else if (code === 'cameraRefused') this.reopenIfAllowed() // back from WeChat's settings
+    else this.again()
+  },
+
+  // With the answer.
+
+  /** @param {WechatMiniprogram.CustomEvent<{ id: string }>} event */
+  onPick(event) {
+    const row = this.data.rows.find((one) => one.id === event.detail.id)
+    if (!row) return
+    const t = this.data.t.answer
+    const both = this.names[row.id] || { zh: row.name, en: row.name }
+    const content = fill(t.detail, { zh: both.zh, en: both.en.replace(/_/g, ' '), id: row.id })
+    wx.showModal({
+      title: t.detailTitle,
+      content,
+      confirmText: t.copy,
+      cancelText: t.close,
+      success: ({ confirm }) => {
+        if (confirm) this.copy(content)
+      },
+    })
+  },
+
+  /** @param {WechatMiniprogram.CustomEvent<{ name: string }>} event */
+  onCopy(event) {
+    this.copy(event.detail.name)
+  },
+
+  /** @param {string} data */
+  copy(data) {
+    wx.setClipboardData({ data, success: () => wx.showToast({ title: this.data.t.answer.copied }) })
+  },
+
+  onSave() {
+    if (this.data.saving) return
+    const { photo, lang, t } = this.data
+    this.again = () => this.onSave()
+    this.forgive()
+    this.setData({ saving: true })
+    wx.showLoading({ title: t.answer.saving, mask: true })
+    return this.attempt(async () => {
+      try {
+        const quiet = { onProgress: () => {}, onRetry: () => {} }
+        await photos.saveToAlbum(await shiwu.drawn(photo, lang, quiet))
+      } finally {
+        this.setData({ saving: false })
+        wx.hideLoading()
+      }
+      wx.showToast({ title: t.answer.saved, icon: 'success' })
+    })
+  },
+
+  onAgain() {
+    this.openCamera()
+  },
+
+  onShareAppMessage() {
+    return { title: this.data.t.app, path: '/pages/camera/camera' }
+  },
+})

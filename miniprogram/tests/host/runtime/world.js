@@ -1,0 +1,44 @@
+/**
+ * The phone and the person who holds it, as a test sets them: permissions, camera, album, network.
+ * And what the mini-program did: calls, pictures saved, complaints.
+ */
+
+export const world = {
+  language: 'zh_CN',
+  envVersion: 'release',
+  platform: 'android',
+  fontScale: 1,
+  statusBarHeight: 24,
+  /** true: allowed; false: refused for good; absent: not asked yet. */
+  permissions: { 'scope.camera': true, 'scope.writePhotosAlbum': true },
+  privacy: { needed: false, read: false },
+  /** `state`: ready, absent or busy; `fails`: takePhoto does. `back` and `front`: names of pictures. */
+  camera: { state: 'ready', fails: false, back: 'photo.jpg', front: 'photo.jpg', flashed: '' },
+  /** Pictures that chooseMedia gives; empty: the person goes back without choosing. */
+  album: ['photo.jpg'],
+  /** `domains`: https origin in the console's list, to the origin that really answers. */
+  network: { urlCheck: true, domains: {} },
+  /** What wx.cloud.callContainer leads to. */
+  cloud: { address: '' },
+  ...window.__given.world,
+
+  storage: new Map(),
+  saved: [],
+  clipboard: '',
+  calls: [],
+  /** How many calls of `wx` have no outcome yet. */
+  underWay: 0,
+  problems: [],
+}
+
+/** Note what a test must not pass with. */
+export function complain(message) {
+  world.problems.push(String(message))
+}
+
+/** A picture that the test gave, by name. @returns {Promise<Uint8Array>} */
+export async function picture(name) {
+  const response = await fetch(`pictures/${name}`)
+  if (!response.ok) throw new Error(`the test gave no picture ${name}`)
+  return new Uint8Array(await response.arrayBuffer())
+}

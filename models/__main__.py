@@ -45,15 +45,17 @@ def page() -> str:
         "weights; *least* is the smallest input that `SHIWU_INPUT_SIZE` may ask for. Where a cell",
         "is empty, nothing is published. `python -m models show NAME` tells more.",
         "",
-        "![Accuracy against time](networks.png)",
-        "",
         "| name | input | least | parameters | top-1 | top-5 | depth | MB | licence | paper |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for card in _published():
         cells = [card.name, card.input_size, card.min_size or card.input_size]
         cells += [f"{card.parameters:,}", _share(card.top1), _share(card.top5), card.depth or ""]
-        cells += [_megabytes(card), card.licence, f"[{card.paper[-10:]}]({card.paper})"]
+        cells += [
+            _megabytes(card),
+            card.licence,
+            f"[{card.paper.rsplit('/', 1)[-1]}]({card.paper})",
+        ]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join([*lines, "", *_SOURCES]) + "\n"
 

@@ -61,8 +61,9 @@ RUN cd /venv/lib/python*/site-packages/openvino \
 # NumPy's own tests: 17 MB.
 RUN find /venv/lib/python*/site-packages/numpy -type d -name tests -prune -exec rm -r {} +
 COPY . /app
-# Bytecode is made here, as the image is read-only later; unchecked, as its sources are, too.
-RUN rm -rf /app/weights /app/requirements* \
+# Bytecode is made here, as the image is read-only later; unchecked, as its sources are, too. The
+# network that is served lies in /network, whichever it is.
+RUN rm -rf /app/weights /app/requirements* /app/models/bundled/compiled \
     && chmod -R a+rX,go-w /app \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 

@@ -45,7 +45,10 @@ class GradCam:
             features, before, probabilities = self._model(pixels[None], training=False)
             index = int(np.argmax(probabilities[0])) if index is None else index
             logit = _logits(self._last, before)[0, index]
-        weights = tf.reduce_sum(tape.gradient(logit, features), (1, 2), keepdims=True)
+        gradient = tape.gradient(logit, features)
+        if gradient is None:
+            raise CannotExplain("this network can't be explained: its answer has no derivative")
+        weights = tf.reduce_sum(gradient, (1, 2), keepdims=True)
         evidence = np.asarray(tf.reduce_sum(features * weights, -1)[0], np.float32)
         where = evenly(evidence.shape, self._step, len(pixels))
         return ClassMap(np.asarray(probabilities[0]), index, evidence, where, "grad-cam")
@@ -58,8 +61,9 @@ def _last_feature_map(name: str, model: Any) -> tuple[Any, tuple[float, float]]:
     pools = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
     found, steps = None, {id(model.input): (1.0, 1.0)}
     for one in model.operations[1:]:  # the first is the input
-        before, after = keras.tree.flatten(one.input)[0], one.output
-        if not _has_places(before) or not _has_places(after):
+        followed = (value for value in keras.tree.flatten(one.input) if id(value) in steps)
+        before, after = next(followed, None), one.output
+        if before is None or not _has_places(before) or not _has_places(after):
             continue
         (down, right), strides = steps[id(before)], getattr(one, "strides", None)
         rows, columns = strides or (_fewer(before, after, 1), _fewer(before, after, 2))

@@ -6,7 +6,8 @@
     fit.py      photo -> (size, size, 3) uint8: crop or stretch
     draw.py     names, bars and percentages written on a photo
     fonts.py    which of the machine's fonts can write them
-    write.py    photo -> JPEG bytes without metadata
+    heatmap.py  where a network looked, laid on the photo in colours
+    write.py    photo -> JPEG or PNG bytes without metadata
 
 Nothing here knows of networks beyond a size, and nothing is kept between two photos but a few
 colour transforms and where fonts are.

@@ -5,6 +5,7 @@ fontconfig where there is one, else where systems keep the fonts listed here.
 """
 
 import logging
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -118,6 +119,9 @@ def known(folders: Sequence[str | Path] = _FOLDERS) -> list[Face]:
     """The fonts of the list that lie in the folders, in the list's order."""
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in Path(folder).expanduser().rglob("*.[to]t[cf]"):
+        # Path.expanduser fails where a user has no home; this leaves the "~" alone.
+        for path in Path(os.path.expanduser(folder)).rglob(  # noqa: PTH111 - above
+            "*.[to]t[cf]"
+        ):
             found.setdefault(path.name, path)
     return [Face(found[name], index) for name, index in _KNOWN.items() if name in found]

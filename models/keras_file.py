@@ -15,6 +15,7 @@ pets.card.json    fields of the card, for what can't be read off the file or is 
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -91,10 +92,11 @@ def load(path: Path) -> Card:
     path = path.absolute()
     beside = path.with_name(f"{path.stem}.card.json")
     said = folder.read(beside) if beside.is_file() else {}
+    name = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "network"
     known = {
-        "name": re.sub(r"[^\w.-]+", "-", path.stem),
+        "name": name,
         "builder": "file",
-        "labels": f"{path.stem}.labels.tsv",
+        "labels": f"{name}.labels.tsv",
         "licence": "not stated",
         "crop": 1.0,
         "bytes": _size(path),
@@ -102,6 +104,8 @@ def load(path: Path) -> Card:
     if said.get("builder", "file") == "file":
         known |= _read_off(description(path), said, path, beside.name)
     card = folder.checked(known | said, beside)
+    if "labels" not in said:
+        card = replace(card, labels=f"{path.stem}.labels.tsv")
     return replace(card, folder=path.parent, file=path)
 
 
@@ -117,7 +121,7 @@ def description(path: Path) -> Part:
             if archive.getinfo(_CONFIG).file_size > _MOST_CONFIG_BYTES:
                 raise BadFile(f"{path}: its {_CONFIG} is too large to be a network's")
             whole = json.loads(archive.read(_CONFIG))
-    except (OSError, zipfile.BadZipFile, ValueError, RecursionError) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError) as error:
         raise BadFile(
             f'{path} is no .keras file, which Keras\' model.save("name.keras") writes ({error})'
         ) from error
@@ -140,7 +144,9 @@ def ending(whole: Part) -> tuple[Part, Ending, int]:
         BadFile: there are several, or it can't be seen.
     """
     layer, layers = _last(whole)
-    while _PASSING.fullmatch(layer["class_name"]) and _sources(layer, layers):
+    for _ in layers:  # a layer that names itself as its source would lead in circles
+        if not (_PASSING.fullmatch(layer["class_name"]) and _sources(layer, layers)):
+            break
         layer = _sources(layer, layers)[0]
     kind = layer["class_name"]
     said = str("softmax" if kind == "Softmax" else layer["config"].get("activation") or "linear")
@@ -173,7 +179,7 @@ def _read_off(whole: Part, said: Part, path: Path, beside: str) -> Part:
         side, (_, _, width) = _side(whole), ending(whole)
     except BadFile as error:
         raise BadFile(f"{path} can't be served: {error}") from error
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise BadFile(f"{path} can't be served: its {_CONFIG} is not as Keras writes it") from error
     known: Part = {"classes": max(width, 2), "min_size": None if side else 32}
     if side and said.get("input_size", side) != side:
@@ -222,7 +228,8 @@ def _parts(value: Any) -> Iterator[Part]:
 def _refuse_code(path: Path, part: Part) -> None:
     kind, module = str(part["class_name"]), str(part.get("module"))
     allowed = _ALLOWED.get(module, frozenset())
-    if kind in _VALUES or allowed is None or kind in allowed:
+    is_class = re.fullmatch(r"[A-Z]\w*", kind) is not None  # not "function", which names anything
+    if kind in _VALUES or (is_class if allowed is None else kind in allowed):
         return
     named = "a Lambda layer" if kind in ("Lambda", "__lambda__") else f"{module}.{kind}"
     raise BadFile(

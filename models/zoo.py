@@ -443,7 +443,9 @@ def resized(card: Card, input_size: int) -> Card:
         raise SizeNotAllowed(
             f"{refused}: it was packed for {card.input_size}, without its weights; pack it again"
         )
-    return replace(card, input_size=input_size, top1=None, top5=None, calibration=None)
+    return replace(
+        card, input_size=input_size, top1=None, top5=None, temperature=1.0, calibration=None
+    )
 
 
 def _card(name: str) -> Card:

@@ -2,9 +2,11 @@
 
 It takes the network in another form than answers do (`Engine.explaining`), which is made when
 somebody first asks for it, on a thread of its own: answers go on meanwhile, and never wait for it.
+Who waits for it holds no place in the queue.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -29,8 +31,12 @@ from serving.queue import Place
 
 # Networks that are kept in the form that explains: each takes as much memory once more.
 KEPT = 4
-# Pixels of the shorter side that a picture to look at needs. A network's own decode has as many
-# from 224 pixels of input on, so that its photo is decoded once.
+# How long a request waits for that form before it is asked to come again, and how long a failure to
+# make it stands before it is tried again.
+WAIT_S = 5.0
+_FAILED_FOR_S = 60.0
+# Pixels of the shorter side that a picture to look at needs. What is decoded for networks of 224
+# pixels has as many, so that a photo is decoded once.
 _LOOKED_AT = 280
 
 _log = logging.getLogger(__name__)
@@ -125,7 +131,9 @@ class Explainer:
         begun = time.monotonic()
         network = self._predictor.network(asked.model)
         index = _index(self._predictor, network, asked.class_id)
-        form = self._forms.get(network, self._predictor.deadline_s)
+        if place is not None and not self._forms.is_made(network):
+            place.release()
+        form = self._forms.get(network, min(self._predictor.deadline_s, WAIT_S))
         how = self._predictor.how_to_fit(network.card, asked.fit)
         look = _Look(photo, network, form, how, self._predictor.limits, index, asked.lang, picture)
         left_s = self._predictor.deadline_s - (time.monotonic() - begun)
@@ -140,12 +148,22 @@ class _Forms:
     def __init__(self, kept: int) -> None:
         self._kept = kept
         self._made: OrderedDict[str, Future[Explaining | CannotExplain]] = OrderedDict()
+        self._failed: dict[str, float] = {}
         self._alone = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+
+    def is_made(self, network: Network) -> bool:
+        """Whether nobody has to wait for it."""
+        with self._alone:
+            making = self._made.get(network.card.name)
+        return making is not None and making.done()
 
     def get(self, network: Network, within_s: float) -> Explaining:
         """The network's form, waited for if it is being made."""
         name = network.card.name
         with self._alone:
+            if time.monotonic() - self._failed.get(name, math.inf) > _FAILED_FOR_S:
+                del self._made[name], self._failed[name]
             making = self._made.get(name) or self._begin(name, network)
             self._made.move_to_end(name)
         try:
@@ -157,13 +175,17 @@ class _Forms:
         return made
 
     def _begin(self, name: str, network: Network) -> Future[Explaining | CannotExplain]:
-        making = self._made[name] = Future()
-        while len(self._made) > self._kept:
-            self._made.popitem(last=False)
+        making: Future[Explaining | CannotExplain] = Future()
         make = threading.Thread(
             target=self._make, args=(name, network, making), name=f"explain-{name}", daemon=True
         )
         make.start()
+        # What is still being made stays: it would only be begun again.
+        done = [old for old, future in self._made.items() if future.done()]
+        for old in done[: max(0, len(self._made) + 1 - self._kept)]:
+            del self._made[old]
+            self._failed.pop(old, None)
+        self._made[name] = making
         return making
 
     def _make(
@@ -171,14 +193,16 @@ class _Forms:
     ) -> None:
         begun = time.monotonic()
         try:
-            making.set_result(network.engine.explaining())
+            with self._one_at_a_time:
+                form = network.engine.explaining()
+            making.set_result(form)
             _log.info("%s prepared to explain in %.2f s", name, time.monotonic() - begun)
         except CannotExplain as error:
             making.set_result(error.with_traceback(None))
-        except BaseException as error:  # whoever waits gets it; the next one tries again
+        except BaseException as error:  # whoever waits gets it; later ones try again
+            _log.exception("%s can't be prepared to explain", name)
             with self._alone:
-                if self._made.get(name) is making:
-                    del self._made[name]
+                self._failed[name] = time.monotonic()
             making.set_exception(error)
 
 
@@ -222,7 +246,7 @@ class _Look:
         asked = self.picture or Picture()
         if asked.whole:
             upright = shrunk(read(self.photo, self.limits, at_least=asked.width), asked.width)
-        elif self.how.decode_side < _LOOKED_AT:
+        elif min(upright.size) < _LOOKED_AT:  # decoded for the network, it may be a few pixels
             upright = read(self.photo, self.limits, at_least=_LOOKED_AT)
         width, height = upright.size
         left, top, right, bottom = area_of(said, upright.size, self.how)

@@ -202,7 +202,10 @@ class _Forms:
         except BaseException as error:  # whoever waits gets it; later ones try again
             _log.exception("%s can't be prepared to explain", name)
             with self._alone:
-                self._failed[name] = time.monotonic()
+                if isinstance(error, MemoryError):  # which may be gone in a moment
+                    del self._made[name]
+                else:
+                    self._failed[name] = time.monotonic()
             making.set_exception(error)
 
 

@@ -2,7 +2,7 @@
 
 const server = require('./server.js')
 const transport = require('./transport.js')
-const { Failure } = require('./failure.js')
+const { Failure, ofStatus } = require('./failure.js')
 
 /** @typedef {{ ok: true, model: string }} Good */
 /** @typedef {{ ok: false, wrong?: 'address' | 'notHttps' | 'domain' | 'port' | 'notOurs' | 'notReady', detail?: string, failure?: Failure }} Bad */
@@ -10,12 +10,12 @@ const { Failure } = require('./failure.js')
 const ADDRESS = /^https?:\/\/([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?$/i
 
 /**
- * @param {string} address
+ * @param {string} address '' for WeChat's cloud
  * @returns {Promise<Good | Bad>}
  */
 async function check(address) {
-  if (!ADDRESS.test(address)) return { ok: false, wrong: 'address' }
-  if (!address.startsWith('https:') && !server.isEditable()) return { ok: false, wrong: 'notHttps' }
+  if (address && !ADDRESS.test(address)) return { ok: false, wrong: 'address' }
+  if (address && !address.startsWith('https:') && !server.isEditable()) return { ok: false, wrong: 'notHttps' }
   try {
     return await ask(address)
   } catch (error) {
@@ -31,8 +31,13 @@ async function ask(address) {
   const isOurs = state && (state.status === 'ready' || (state.error && state.error.request_id))
   if (!isOurs) return /** @type {Bad} */ ({ ok: false, wrong: 'notOurs', detail: String(ready.status) })
   if (ready.status === 503) return /** @type {Bad} */ ({ ok: false, wrong: 'notReady' })
-  const { models } = json((await transport.get('/models', address)).body) || {}
-  const served = (models || []).filter((/** @type {{ loaded: boolean }} */ model) => model.loaded)
+  if (ready.status !== 200) return /** @type {Bad} */ ({ ok: false, failure: ofStatus(ready.status) })
+  const listed = await transport.get('/models', address)
+  const { models } = json(listed.body) || {}
+  if (!Array.isArray(models)) {
+    return /** @type {Bad} */ ({ ok: false, wrong: 'notOurs', detail: String(listed.status) })
+  }
+  const served = models.filter((/** @type {{ loaded: boolean }} */ model) => model.loaded)
   const names = served.map((/** @type {{ name: string }} */ model) => model.name)
   return /** @type {Good} */ ({ ok: true, model: names.join(', ') })
 }

@@ -44,10 +44,15 @@ function call({ path, method, data, responseType = 'text' }) {
       dataType: 'other', // as it came; the caller parses
       responseType,
       timeout: config.timeoutMs,
-      success: (reply) => resolve({ status: reply.statusCode, body: reply.data, header: reply.header }),
+      success: (reply) => resolve({ status: reply.statusCode, body: asCame(reply.data), header: reply.header }),
       fail: reject,
     })
   })
+}
+
+/** Text or bytes; some versions parse JSON unasked. @param {any} data */
+function asCame(data) {
+  return typeof data === 'string' || data instanceof ArrayBuffer ? data : JSON.stringify(data)
 }
 
 /** Whether a photo of so many base64 characters fits in a call. @param {number} characters */

@@ -13,6 +13,7 @@ const ACTIONS = {
   albumRefused: ['openSetting'],
   saveFailed: ['retry'],
   privacy: ['agree'],
+  undeclared: ['live'],
   offline: ['retry'],
   timeout: ['retry'],
   cancelled: ['retry', 'live'],
@@ -20,6 +21,7 @@ const ACTIONS = {
   unknownHost: ['server', 'retry'],
   unreachable: ['retry', 'server'],
   domain: ['server'],
+  certificate: ['server', 'retry'],
   busy: ['retry'],
   tooLarge: ['album', 'live'],
   notPicture: ['album', 'live'],
@@ -51,12 +53,14 @@ class Failure extends Error {
 
 /** What WeChat says, and what it means; the first that matches. */
 const MEANINGS = [
-  { says: /\babort/i, code: 'cancelled' },
+  { says: /:fail:? ?abort(ed)?$/i, code: 'cancelled' },
   { says: /interrupted/i, code: 'interrupted' },
   { says: /timed?[ _-]?out|超时/i, code: 'timeout' },
   { says: /domain list|600002/i, code: 'domain' },
-  { says: /privacy|scope is not declared|errno:? ?(104|112)\b/i, code: 'privacy' },
-  { says: /NAME_NOT_RESOLVED|getaddrinfo|unknown ?host|hostname could not be found|主机名|-105\b/i, code: 'unknownHost' },
+  { says: /scope is not declared|errno:? ?112\b/i, code: 'undeclared' },
+  { says: /privacy|errno:? ?104\b/i, code: 'privacy' },
+  { says: /\bssl\b|certificate|ERR_CERT|证书|安全连接/i, code: 'certificate' },
+  { says: /NAME_NOT_RESOLVED|resolve host|getaddrinfo|unknown ?host|hostname could not be found|主机名|-105\b/i, code: 'unknownHost' },
   { says: /INTERNET_DISCONNECTED|network is down|not connected|appears to be offline|断开与互联网|-106\b/i, code: 'offline' },
   { says: /no such file|file not (found|exist)|ENOENT/i, code: 'unreadable' },
 ]

@@ -91,6 +91,9 @@ async function redraw(src, size, quality) {
   return new Promise((resolve, reject) => {
     wx.canvasToTempFilePath({
       canvas,
+      // By default the file has as many pixels more as the screen has to a point.
+      destWidth: size.width,
+      destHeight: size.height,
       fileType: 'jpg',
       quality: quality / 100,
       success: (made) => resolve(made.tempFilePath),
@@ -171,7 +174,9 @@ function saveToAlbum(filePath) {
       filePath,
       success: () => resolve(),
       fail: (error) => {
-        if (/auth|permission denied/i.test(error.errMsg)) reject(privacyFailure(error.errMsg) || new Failure('albumRefused'))
+        const failure = privacyFailure(error.errMsg)
+        if (failure) reject(failure)
+        else if (/auth|permission denied/i.test(error.errMsg)) reject(new Failure('albumRefused'))
         else if (/cancel/.test(error.errMsg)) reject(new Failure('cancelled'))
         else reject(new Failure('saveFailed'))
       },
@@ -179,10 +184,13 @@ function saveToAlbum(filePath) {
   })
 }
 
-/** The failure where the privacy guide was not agreed to. @param {string} errMsg */
+/**
+ * The failure where the privacy guide was not agreed to, or doesn't speak of what was called.
+ * @param {string} errMsg
+ */
 function privacyFailure(errMsg) {
   const failure = ofNetwork(errMsg, '')
-  return failure.code === 'privacy' ? failure : null
+  return failure.code === 'privacy' || failure.code === 'undeclared' ? failure : null
 }
 
-module.exports = { take, choose, reduce, base64Within, keepForNow, saveToAlbum }
+module.exports = { privacyFailure, take, choose, reduce, base64Within, keepForNow, saveToAlbum }

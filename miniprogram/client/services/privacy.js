@@ -12,6 +12,7 @@ let show = () => {}
 
 /** Ask WeChat to ask us; once, at the start. */
 function listen() {
+  if (!wx.onNeedPrivacyAuthorization) return // before WeChat's library 2.32.3 it asks by itself
   wx.onNeedPrivacyAuthorization((/** @type {any} */ asked) => {
     const resolve = /** @type {Resolve} */ (asked) // the published type is another
     waiting.push(resolve)

@@ -61,7 +61,11 @@ async function names(model) {
   for (const one of [...body.labels, ...(body.groups || [])]) {
     found[one.id] = one.names || { en: one.label, zh: one.label }
   }
-  wx.setStorageSync(`names:${model}`, found)
+  try {
+    wx.setStorageSync(`names:${model}`, found)
+  } catch (error) {
+    console.warn('no room to keep names:', error) // they are asked for again next time
+  }
   return found
 }
 
@@ -91,8 +95,8 @@ function askTwice(path, filePath, options, watch) {
   }
   const ask = async () => {
     let reply = await once()
-    if (reply.status === 503 && !cancelled) {
-      const seconds = retryAfter(reply.header)
+    const seconds = retryAfter(reply.header)
+    if (reply.status === 503 && seconds <= MOST_WAIT_S && !cancelled) {
       watch.onRetry(seconds)
       await new Promise((resolve, reject) => {
         const timer = setTimeout(resolve, seconds * 1000)
@@ -112,11 +116,11 @@ function askTwice(path, filePath, options, watch) {
   return { body: ask(), cancel }
 }
 
-/** @param {Record<string, string>} header */
+/** Seconds that a busy service asks for. @param {Record<string, string>} header */
 function retryAfter(header) {
   const name = Object.keys(header).find((one) => one.toLowerCase() === 'retry-after')
   const seconds = name ? Number(header[name]) : NaN
-  return Number.isFinite(seconds) ? Math.min(Math.max(Math.ceil(seconds), 1), MOST_WAIT_S) : 1
+  return Number.isFinite(seconds) ? Math.max(Math.ceil(seconds), 1) : 1
 }
 
 /** @param {import('./transport.js').Reply} reply */

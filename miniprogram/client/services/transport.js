@@ -21,7 +21,7 @@ const { Failure, ofNetwork } = require('./failure.js')
  * @returns {Sending}
  */
 function send(path, filePath, options, onProgress) {
-  return cloud.isOn() ? sendByCloud(path, filePath, options) : sendByHttps(path, filePath, options, onProgress)
+  return cloud.isOn() ? sendByCloud(path, filePath, options, onProgress) : sendByHttps(path, filePath, options, onProgress)
 }
 
 /**
@@ -60,9 +60,10 @@ function sendByHttps(path, filePath, options, onProgress) {
  * @param {string} path
  * @param {string} filePath
  * @param {Record<string, string>} options
+ * @param {(percent: number) => void} onProgress
  * @returns {Sending}
  */
-function sendByCloud(path, filePath, options) {
+function sendByCloud(path, filePath, options, onProgress) {
   let abort = () => {}
   // A call to the cloud can't be taken back; its answer is dropped.
   const aborted = new Promise((_, reject) => {
@@ -71,7 +72,10 @@ function sendByCloud(path, filePath, options) {
   const query = Object.keys(options).map((name) => `${name}=${encodeURIComponent(options[name])}`)
   const done = photos
     .base64Within(filePath, cloud.fits)
-    .then((image) => answered(cloud.call({ path: `${path}?${query.join('&')}`, method: 'POST', data: { image } })))
+    .then((image) => {
+      onProgress(100) // how far a call to the cloud is, nobody says
+      return answered(cloud.call({ path: `${path}?${query.join('&')}`, method: 'POST', data: { image } }))
+    })
   return { done: /** @type {Promise<Reply>} */ (Promise.race([done, aborted])), abort }
 }
 

@@ -92,7 +92,7 @@ for (const [status, code, says, buttons] of [
   [413, 'too_large', '照片太大，服务器不收', ['从相册选', '重新拍照']],
   [415, 'unsupported_image', '不是能识别的图片', ['从相册选', '重新拍照']],
   [422, 'broken_image', '这张图片坏了', ['从相册选', '重新拍照']],
-  [429, 'too_many_requests', '现在用的人太多', ['再试一次']],
+  [429, 'too_many_requests', '服务暂时忙不过来', ['再试一次']],
   [500, 'internal', '服务器出了问题（500）', ['再试一次']],
   [502, 'bad_gateway', '服务器出了问题（502）', ['再试一次']],
   [504, 'too_late', '等了很久没有回答', ['再试一次']],
@@ -150,10 +150,15 @@ test('a busy server is asked once more, after the time that it names', async (t)
 
 test('a server that stays busy is asked once more, and not for ever', async (t) => {
   const busy = refused(503, 'busy', { 'Retry-After': '1' })
-  const { phone, server } = await failsAndRecovers(t, { behaviours: [busy], says: '现在用的人太多', buttons: ['再试一次'], shot: 'failure-busy' })
+  const { phone, server } = await failsAndRecovers(t, { behaviours: [busy], says: '服务暂时忙不过来', buttons: ['再试一次'], shot: 'failure-busy' })
   assert.equal(server.seen.filter(({ url }) => url.startsWith('/predict')).length >= 2, true)
   await answered(phone)
   assert.equal(server.seen.filter(({ url }) => url.startsWith('/predict')).length, 3)
+})
+
+test('a server that asks for a long wait is not waited for', async (t) => {
+  const { phone } = await failsAndRecovers(t, { behaviours: [refused(503, 'busy', { 'Retry-After': '600' })], says: '服务暂时忙不过来', buttons: ['再试一次'] })
+  await answered(phone)
 })
 
 test('waiting for a busy server can be cancelled', async (t) => {

@@ -89,6 +89,16 @@ test('whoever refuses the privacy guide is told what it is for, and may agree la
   await phone.role('alert').waitFor({ state: 'hidden' })
 })
 
+test('a privacy guide that does not speak of the camera: its developer must be told', async (t) => {
+  const { phone } = await phoneAndFaulty(t, [well], { world: { privacy: { undeclared: true } } })
+  await phone.sees('没有声明这项权限')
+  await phone.shot('privacy-undeclared')
+  await phone.set({ privacy: { undeclared: false } })
+  await phone.role('alert').getByRole('button').tap()
+  await phone.tap('拍照识别')
+  await answered(phone)
+})
+
 test('the upload’s progress is shown, up to the end', async (t) => {
   const photo = await drawPicture({ width: 1280, height: 960, noise: 1 })
   const { phone } = await phoneAndFaulty(t, [well], { photo })
@@ -130,6 +140,22 @@ test('an upload that WeChat broke off in the background starts again when the ap
   assert.equal(server.seen.filter(({ url }) => url.startsWith('/predict')).length, 2)
 })
 
+test('an upload that is broken off again and again waits for the person', async (t) => {
+  const { phone, server } = await phoneAndFaulty(t, [hang])
+  await phone.tap('拍照识别')
+  for (const times of [1, 2]) {
+    await phone.sees('正在识别…')
+    assert.equal(server.seen.length, times)
+    await phone.background({ interrupted: true })
+    await phone.foreground()
+  }
+  await phone.sees('上传被打断了')
+  await phone.shot('interrupted')
+  server.next(well)
+  await phone.tap('再试一次')
+  await answered(phone)
+})
+
 test('a short look at another app breaks nothing off', async (t) => {
   const photo = await drawPicture({ width: 1280, height: 960, noise: 1 })
   const { phone, server } = await phoneAndFaulty(t, [well], { photo })
@@ -154,6 +180,18 @@ for (const cameraStopsFirst of [true, false]) {
   })
 }
 
+test('back from another page, everything is as it was', async (t) => {
+  const { phone } = await phoneAndFaulty(t, [well])
+  await phone.tap('拍照识别')
+  await answered(phone)
+  await phone.tap('历史')
+  await phone.role('heading', '历史').waitFor()
+  await phone.tap('返回')
+  await phone.role('heading', '识物').waitFor()
+  await answered(phone)
+  assert.deepEqual(await phone.pages(), ['pages/camera/camera'])
+})
+
 test('an impatient second tap on the shutter neither sends the photo twice nor takes it back', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [hang])
   const { x, y, width, height } = await phone.role('button', '拍照识别').boundingBox()
@@ -165,11 +203,19 @@ test('an impatient second tap on the shutter neither sends the photo twice nor t
 })
 
 test('through WeChat’s cloud the photo goes as JSON, small enough for it, and gets the same kind of answer', async (t) => {
-  const phone = await phoneFor(t, await realService(), { config: { 'config.js': { cloud: { env: 'prod-1', service: 'shiwu' } } }, world: { network: { domains: {} } } })
+  const photo = await drawPicture({ width: 1280, height: 960, noise: 0.5 })
+  const phone = await phoneFor(t, await realService(), {
+    photo,
+    config: { 'config.js': { cloud: { env: 'prod-1', service: 'shiwu' } } },
+    world: { network: { domains: {} } },
+  })
   await phone.tap('拍照识别')
   await phone.role('button', '再拍一张').waitFor()
-  assert.deepEqual((await phone.calls('uploadFile')).length, 0)
-  const calls = await phone.calls('cloud.callContainer')
-  assert.match(calls[0].path, /^\/predict\?/)
-  assert.equal(calls[0].method, 'POST')
+  assert.deepEqual(await phone.calls('uploadFile'), [])
+  const [{ path, method }] = await phone.calls('cloud.callContainer')
+  assert.match(path, /^\/predict\?/)
+  assert.equal(method, 'POST')
+  await phone.tap('保存到相册')
+  await phone.sees('已保存到相册')
+  assert.equal((await phone.albumPictures()).length, 1)
 })

@@ -45,7 +45,7 @@ test('a phone in English gets English from the first word on', { skip: withoutSh
 test('a tap on an answer shows both languages and the id, and copies them', { skip: withoutShared }, async (t) => {
   const phone = await phoneFor(t, await realService(), { photo: sharedFile('data/photos/elephant.jpg') })
   await phone.tap('拍照识别')
-  await phone.role('button', /非洲象/).tap()
+  await phone.role('button', /非洲象/).tap() // maybe before the names in both languages are there
   const dialog = phone.role('dialog')
   await dialog.filter({ hasText: 'African elephant' }).waitFor()
   assert.match(await dialog.innerText(), /非洲象[\s\S]*n02504458/)

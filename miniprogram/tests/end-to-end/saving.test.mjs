@@ -46,6 +46,16 @@ test('a refused album: allowing it in WeChat’s settings saves the photo', asyn
   assert.equal((await phone.albumPictures()).length, 1)
 })
 
+test('an album that stays refused stays so, without another try', async (t) => {
+  const phone = await withAnswer(t, { world: { permissions: { 'scope.camera': true, 'scope.writePhotosAlbum': false } } })
+  await phone.tap('保存到相册')
+  await phone.tap('去授权')
+  await phone.tap('返回')
+  await phone.settled()
+  await phone.sees('没有保存到相册的权限')
+  assert.equal((await phone.calls('saveImageToPhotosAlbum')).length, 1)
+})
+
 test('a picture that the service cannot draw leaves the answer, and can be tried again', async (t) => {
   const { phone } = await phoneAndFaulty(t, [byPath({ ...orange, '/image': refused(500, 'internal') })])
   await phone.tap('拍照识别')

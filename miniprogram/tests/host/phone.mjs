@@ -11,7 +11,7 @@ const SCREENSHOTS = path.join(HERE, '../screenshots')
 // Never asked for: every file below it is handed over by the test itself.
 const ORIGIN = 'http://127.0.0.1'
 const PREFIX = '/__mini/'
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', png: 'image/png', jpg: 'image/jpeg' }
 
 export const CLIENT = path.join(HERE, '../../client')
@@ -118,10 +118,6 @@ export class Phone {
     await this.text(text).first().waitFor()
   }
 
-  async seesNot(text) {
-    await this.text(text).first().waitFor({ state: 'hidden' })
-  }
-
   /** Wait until every call of `wx` so far has its outcome. */
   async settled() {
     await this.page.waitForFunction(() => globalThis.__mini.world.underWay === 0)
@@ -179,10 +175,6 @@ export class Phone {
 
   foreground() {
     return this.page.evaluate(() => globalThis.__mini.foreground())
-  }
-
-  back() {
-    return this.page.evaluate(() => globalThis.__mini.back())
   }
 
   /** Go to a page as from a link. @param {string} url */

@@ -16,11 +16,13 @@ const MESSAGES = {
   interrupted: ['uploadFile:fail interrupted', 'request:fail interrupted'],
   timeout: ['uploadFile:fail timeout', 'request:fail timeout', 'uploadFile:fail time out', 'request:fail errcode:-118 cronet_error_code:-118 error_msg:net::ERR_CONNECTION_TIMED_OUT', 'request:fail The request timed out.', 'request:fail 请求超时。', 'cloud.callContainer:fail timeout'],
   domain: ['uploadFile:fail url not in domain list', 'request:fail url not in domain list', 'downloadFile:fail url not in domain list'],
-  privacy: ['chooseMedia:fail privacy permission is not authorized', 'chooseMedia:fail api scope is not declared in the privacy agreement'],
+  privacy: ['chooseMedia:fail privacy permission is not authorized'],
+  undeclared: ['chooseMedia:fail api scope is not declared in the privacy agreement'],
+  certificate: ['request:fail ssl hand shake error', 'uploadFile:fail errcode:-202 cronet_error_code:-202 error_msg:net::ERR_CERT_AUTHORITY_INVALID'],
   unknownHost: ['request:fail errcode:-105 cronet_error_code:-105 error_msg:net::ERR_NAME_NOT_RESOLVED', 'uploadFile:fail getaddrinfo ENOTFOUND shiwu.example.com', 'request:fail A server with the specified hostname could not be found.', 'request:fail 未能找到使用指定主机名的服务器。'],
   offline: ['request:fail errcode:-106 cronet_error_code:-106 error_msg:net::ERR_INTERNET_DISCONNECTED', 'request:fail 似乎已断开与互联网的连接。', 'request:fail The Internet connection appears to be offline.'],
   unreadable: ['uploadFile:fail file not found', 'uploadFile:fail no such file or directory "wxfile://tmp_1.jpg"'],
-  unreachable: ['uploadFile:fail errcode:-102 cronet_error_code:-102 error_msg:net::ERR_CONNECTION_REFUSED', 'request:fail 未能连接到服务器。', 'uploadFile:fail Error: socket hang up', 'request:fail '],
+  unreachable: ['uploadFile:fail Software caused connection abort', 'uploadFile:fail errcode:-102 cronet_error_code:-102 error_msg:net::ERR_CONNECTION_REFUSED', 'request:fail 未能连接到服务器。', 'uploadFile:fail Error: socket hang up', 'request:fail '],
 }
 
 for (const [code, messages] of Object.entries(MESSAGES)) {

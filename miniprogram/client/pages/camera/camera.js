@@ -27,7 +27,7 @@ Page({
   data: {
     ...display.blank(),
     state: /** @type {'live' | 'busy' | 'answered' | 'failed'} */ ('live'),
-    camera: { shown: true, ready: false, position: 'back', flash: /** @type {Flash} */ ('auto'), flashText: '' },
+    camera: { shown: true, position: 'back', flash: /** @type {Flash} */ ('auto'), flashText: '' },
     photo: '',
     status: '',
     percent: 0,
@@ -46,12 +46,14 @@ Page({
   cancel: () => {},
   again: /** @type {() => void} */ (() => {}),
   onScreen: true,
+  taking: false,
+  resumed: false, // after an interruption; once a photo
 
   onShow() {
     this.onScreen = true
     this.speak()
     const code = this.wrong ? this.wrong.code : ''
-    if (code === 'interrupted') this.again()
+    if (code === 'interrupted') this.resume()
     else if (code === 'cameraRefused') this.reopenIfAllowed()
     else if (code === 'cameraAbsent') this.openCamera() // taken away in the background, before onHide
   },
@@ -77,6 +79,7 @@ Page({
   onLanguage() {
     language.prefer(this.data.lang === 'zh' ? 'en' : 'zh')
     this.speak()
+    if (this.answer && Object.keys(this.names).length === 0) this.learnNames(this.answer.model)
   },
 
   onHistory() {
@@ -89,12 +92,17 @@ Page({
 
   // The camera.
 
-  onCameraReady() {
-    this.setData({ 'camera.ready': true })
-  },
-
-  /** Refused, absent or busy: WeChat says so in one event. */
-  onCameraError() {
+  /**
+   * Refused, absent or busy: WeChat says so in one event.
+   * @param {WechatMiniprogram.CustomEvent<{ errMsg?: string }>} event
+   */
+  onCameraError(event) {
+    const failure = photos.privacyFailure(event.detail.errMsg || '')
+    if (failure) {
+      this.again = () => this.openCamera()
+      this.closeCamera(failure)
+      return
+    }
     wx.getSetting({
       success: ({ authSetting }) => {
         const refused = authSetting['scope.camera'] === false
@@ -104,7 +112,7 @@ Page({
     })
   },
 
-  /** The camera stopped by itself, as in the background; it is put up again when it is next shown. */
+  /** The camera stopped by itself; in the background it does, and comes back with the page. */
   onCameraStop() {
     if (this.onScreen) this.closeCamera(new Failure('cameraAbsent'))
   },
@@ -112,11 +120,12 @@ Page({
   /** @param {Failure} failure */
   closeCamera(failure) {
     if (this.data.state !== 'live') return
-    this.setData({ 'camera.shown': false, 'camera.ready': false })
+    this.setData({ 'camera.shown': false })
     this.fail(failure)
   },
 
   openCamera() {
+    this.resumed = false
     this.answer = null
     this.forgive()
     this.setData({ state: 'live', photo: '', 'camera.shown': true })
@@ -145,30 +154,43 @@ Page({
   async onShutter() {
     if (this.data.state !== 'live') return
     await this.attempt(async () => {
-      const taken = await photos.take()
-      await this.recognise(taken)
+      const taken = await this.alone(() => photos.take())
+      if (taken) await this.recognise(taken)
     }, () => this.openCamera())
   },
 
   async onAlbum() {
     if (this.data.state === 'busy') return
     await this.attempt(async () => {
-      const chosen = await photos.choose()
+      const chosen = await this.alone(() => photos.choose())
       if (chosen) await this.recognise(chosen)
     }, () => this.onAlbum())
+  },
+
+  /**
+   * Get one photo at a time; '' while another is on its way.
+   * @param {() => Promise<string>} get
+   */
+  async alone(get) {
+    if (this.taking) return ''
+    this.taking = true
+    try {
+      return await get()
+    } finally {
+      this.taking = false
+    }
   },
 
   /** @param {string} taken */
   async recognise(taken) {
     this.answer = null
     this.forgive()
-    let cancelled = false
-    this.cancel = () => {
-      cancelled = true
-    }
+    /** @type {Promise<never>} */
+    const cancelled = new Promise((_, reject) => {
+      this.cancel = () => reject(new Failure('cancelled'))
+    })
     this.setData({ state: 'busy', photo: taken, status: this.data.t.answer.preparing, percent: 0 })
-    const photo = await photos.reduce(taken)
-    if (cancelled) throw new Failure('cancelled')
+    const photo = await Promise.race([photos.reduce(taken), cancelled])
     this.setData({ photo })
     await this.ask(photo)
   },
@@ -187,7 +209,9 @@ Page({
 
   /** @param {Answer} answer */
   show(answer) {
+    this.forgive()
     this.answer = answer
+    this.resumed = false
     this.cancel = () => {}
     this.setData({ state: 'answered', ...describe(answer, this.data.lang, this.names) })
     wx.vibrateShort({ type: 'light', fail: () => {} })
@@ -207,12 +231,12 @@ Page({
   },
 
   watch() {
-    const t = this.data.t.answer
+    const words = () => this.data.t.answer // in the language of then
     return {
       onProgress: (/** @type {number} */ percent) =>
-        this.setData({ percent, status: percent < 100 ? fill(t.sending, { percent }) : t.waiting }),
+        this.setData({ percent, status: percent < 100 ? fill(words().sending, { percent }) : words().waiting }),
       onRetry: (/** @type {number} */ seconds) =>
-        this.setData({ percent: 0, status: fill(t.retrying, { seconds }) }),
+        this.setData({ percent: 0, status: fill(words().retrying, { seconds }) }),
     }
   },
 
@@ -237,8 +261,14 @@ Page({
       if (failure.code !== 'cancelled') this.fail(failure)
       else if (!this.answer) this.openCamera()
       // Cut off in the background, but only told now that the page is back.
-      if (failure.code === 'interrupted' && this.onScreen) this.again()
+      if (failure.code === 'interrupted' && this.onScreen) this.resume()
     }
+  },
+
+  resume() {
+    if (this.resumed) return
+    this.resumed = true
+    this.again()
   },
 
   /** @param {Failure} failure */
@@ -261,15 +291,17 @@ Page({
     else if (action === 'server') this.onSettings()
     else if (action === 'live') this.openCamera()
     else if (code === 'cameraRefused') this.reopenIfAllowed() // back from WeChat's settings
+    else if (code === 'albumRefused') this.saveIfAllowed()
     else this.again()
   },
 
   // With the answer.
 
   /** @param {WechatMiniprogram.CustomEvent<{ id: string }>} event */
-  onPick(event) {
+  async onPick(event) {
     const row = this.data.rows.find((one) => one.id === event.detail.id)
-    if (!row) return
+    if (!row || !this.answer) return
+    if (!this.names[row.id]) await this.learnNames(this.answer.model) // a quick finger
     const t = this.data.t.answer
     const both = this.names[row.id] || { zh: row.name, en: row.name }
     const content = fill(t.detail, { zh: both.zh, en: both.en.replace(/_/g, ' '), id: row.id })
@@ -310,6 +342,14 @@ Page({
         wx.hideLoading()
       }
       wx.showToast({ title: t.answer.saved, icon: 'success' })
+    })
+  },
+
+  saveIfAllowed() {
+    wx.getSetting({
+      success: ({ authSetting }) => {
+        if (authSetting['scope.writePhotosAlbum']) this.onSave()
+      },
     })
   },
 

@@ -69,9 +69,14 @@ Page({
     const t = this.data.t.settings
     if (this.data.checking) return
     this.setData({ checking: true, verdict: { text: t.checking, ok: true } })
-    const found = await check(address)
-    if (found.ok && server.isEditable()) server.setAddress(address)
-    this.setData({ checking: false, verdict: { text: words(found, lang), ok: found.ok } })
+    try {
+      const found = await check(config.cloud ? '' : address)
+      if (this.data.address !== address) return // typed on meanwhile
+      if (found.ok && !config.cloud && server.isEditable()) server.setAddress(address)
+      this.setData({ verdict: { text: words(found, lang), ok: found.ok } })
+    } finally {
+      this.setData({ checking: false })
+    }
   },
 })
 

@@ -46,7 +46,7 @@ window.__mini = {
     resumeCamera()
   },
   /** As from a link into the mini-program. */
-  open: (url) => router.routes.reLaunch({ url }),
+  open: (url) => router.reLaunch({ url }),
   /** Closed and opened again: storage and saved files stay, temporary files go. */
   async relaunch() {
     hideToast()

@@ -22,6 +22,7 @@ export function agreeByButton(id) {
 
 /** Wait until the person agrees to the privacy guide. @param {string} api whose call needs it */
 export async function requirePrivacy(api) {
+  if (world.privacy.undeclared) throw new Refused('api scope is not declared in the privacy agreement', 112)
   if (!world.privacy.needed) return
   asking ??= ask(api).finally(() => {
     asking = null

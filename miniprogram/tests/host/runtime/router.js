@@ -27,24 +27,24 @@ export async function start(launched, url) {
   await push(url)
 }
 
-export const routes = {
-  async navigateTo({ url }) {
-    requirePage(url)
-    if (stack.length >= MOST_PAGES) throw new Refused('webview count limit exceed')
-    hideTop()
-    await push(url)
-  },
-  async navigateBack({ delta = 1 }) {
-    if (stack.length < 2) throw new Refused('cannot navigate back at first page')
-    const kept = Math.max(1, stack.length - delta)
-    while (stack.length > kept) drop()
-    showTop()
-  },
-  async reLaunch({ url }) {
-    requirePage(url)
-    while (stack.length) drop()
-    await push(url)
-  },
+/** A page on top of the others. */
+export async function navigateTo({ url }) {
+  requirePage(url)
+  if (stack.length >= MOST_PAGES) throw new Refused('webview count limit exceed')
+  hideTop()
+  await push(url)
+}
+
+/** One page alone. */
+export async function reLaunch({ url }) {
+  requirePage(url)
+  while (stack.length) drop()
+  await push(url)
+}
+
+function back() {
+  drop()
+  showTop()
 }
 
 /** Tell the page on top that it is hidden or shown, as when the app goes to the background. */
@@ -67,7 +67,7 @@ async function push(url) {
   const path = requirePage(url)
   const root = logic.createRoot(path)
   const page = root.get()
-  const screen = createScreen({ path, onBack: () => routes.navigateBack({}) })
+  const screen = createScreen({ path, onBack: back })
   const options = queryOf(url)
   Object.assign(page, { route: path, options })
   stack.push({ path, page, root, screen })

@@ -11,7 +11,8 @@ export const world = {
   statusBarHeight: 24,
   /** true: allowed; false: refused for good; absent: not asked yet. */
   permissions: { 'scope.camera': true, 'scope.writePhotosAlbum': true },
-  privacy: { needed: false, read: false },
+  /** `needed`: not agreed to yet; `undeclared`: the console's privacy guide doesn't speak of it. */
+  privacy: { needed: false, undeclared: false, read: false },
   /** `state`: ready, absent or busy; `fails`: takePhoto does. `back` and `front`: names of pictures. */
   camera: { state: 'ready', fails: false, back: 'photo.jpg', front: 'photo.jpg', flashed: '' },
   /** Pictures that chooseMedia gives; empty: the person goes back without choosing. */

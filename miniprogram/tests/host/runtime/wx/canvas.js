@@ -8,9 +8,14 @@ export const canvas = {
     if (type !== '2d') throw new Error(`createOffscreenCanvas of type ${type}: the host only has 2d`)
     return Object.assign(document.createElement('canvas'), { width, height, createImage: () => withLocalPaths(new Image()) })
   },
-  canvasToTempFilePath: asynchronous('canvasToTempFilePath', async ({ canvas: drawn, fileType = 'png', quality = 1 }) => {
+  canvasToTempFilePath: asynchronous('canvasToTempFilePath', async ({ canvas: drawn, fileType = 'png', quality = 1, destWidth, destHeight }) => {
     if (!drawn) throw new Refused('invalid canvas: give the canvas itself')
-    return { tempFilePath: keepTemporary(await encoded(drawn, fileType === 'jpg' ? 'image/jpeg' : 'image/png', quality)) }
+    // Without a size of its own the file has as many pixels more as the screen has to a point.
+    const width = destWidth ?? drawn.width * devicePixelRatio
+    const height = destHeight ?? drawn.height * devicePixelRatio
+    const copy = Object.assign(document.createElement('canvas'), { width, height })
+    copy.getContext('2d').drawImage(drawn, 0, 0, width, height)
+    return { tempFilePath: keepTemporary(await encoded(copy, fileType === 'jpg' ? 'image/jpeg' : 'image/png', quality)) }
   }),
 }
 

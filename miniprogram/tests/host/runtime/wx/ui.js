@@ -2,12 +2,10 @@
 
 import { asynchronous, Refused } from '../calls.js'
 import * as dialogs from '../dialogs.js'
-import { routes, top } from '../router.js'
+import { navigateTo, top } from '../router.js'
 
 export const ui = {
-  navigateTo: asynchronous('navigateTo', routes.navigateTo),
-  navigateBack: asynchronous('navigateBack', routes.navigateBack),
-  reLaunch: asynchronous('reLaunch', routes.reLaunch),
+  navigateTo: asynchronous('navigateTo', navigateTo),
   setNavigationBarTitle: asynchronous('setNavigationBarTitle', ({ title }) => top().screen.entitle(title)),
   showToast: asynchronous('showToast', (options) => dialogs.showToast(options)),
   showLoading: asynchronous('showLoading', (options) => dialogs.showToast({ ...options, icon: 'loading', duration: Infinity })),

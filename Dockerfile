@@ -34,10 +34,13 @@ RUN test "$MODEL" = ShiwuNet \
     -r /build/requirements.txt -c /build/requirements.lock
 ARG WEIGHTS=
 ARG MIRROR=
+# Not empty: features of every layer can be had from the container, for as many bytes once more.
+ARG EVERY_LAYER=
 WORKDIR /app
 COPY . .
 RUN /venv/bin/python -m engines.pack --model "$MODEL" --out /network \
     ${WEIGHTS:+--weights "$WEIGHTS"} ${MIRROR:+--mirror "$MIRROR"} \
+    ${EVERY_LAYER:+--every-layer} \
     && chmod -R a+rX,go-w /network
 
 
@@ -64,6 +67,7 @@ COPY . /app
 # Bytecode is made here, as the image is read-only later; unchecked, as its sources are, too. The
 # network that is served lies in /network, whichever it is.
 RUN rm -rf /app/weights /app/requirements* /app/models/bundled/compiled \
+    /app/models/bundled/layers \
     && chmod -R a+rX,go-w /app \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 

@@ -66,6 +66,19 @@ class Settings(BaseModel):
         "one or more network names, folders or .keras files, divided by commas",
         min_length=1,
     )
+    on_request: Names = _setting(
+        (),
+        "networks that are loaded when a request first asks for them (`model=…`), given as "
+        "SHIWU_MODEL is, or `all` published ones; goes with SHIWU_MEMORY",
+        "all, or one or more network names, folders or .keras files, divided by commas",
+    )
+    memory: int | None = _setting(
+        None,
+        "bytes that loaded networks may take together; the one not asked for longest goes first",
+        "a whole number of bytes from 67108864 to 1099511627776",
+        ge=2**26,
+        le=2**40,
+    )
     weights: Folder | None = _setting(
         None,
         "weights of the network: a file, or a folder of files by Keras' names",

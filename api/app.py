@@ -9,19 +9,23 @@ from pathlib import Path
 import flask
 
 from api import errors, explain, logs, metrics
+from api.features import features_api
 from api.images import open_store
+from api.inference import inference
 from api.page import page
 from api.routes import api
 from api.upload import Request
 from engines.load import load
 from errors import SettingsError, ShiwuError
+from imaging import fonts
 from imaging.read import Limits
 from models import weights, zoo
 from models.card import Card
 from serving import cores
 from serving.answer import Naming
-from serving.predictor import Network, Predictor
+from serving.predictor import Predictor
 from serving.queue import Queue
+from serving.shelf import Network
 from settings import Settings
 
 _HERE = Path(__file__).resolve().parent
@@ -49,6 +53,8 @@ def build(settings: Settings) -> flask.Flask:
         settings.images, settings.images_ttl_s, settings.images_bytes
     )
     app.register_blueprint(api)
+    app.register_blueprint(features_api)
+    app.register_blueprint(inference)
     app.register_blueprint(page)
     explain.register(app)
     logs.register(app)
@@ -84,13 +90,20 @@ def _load_or_die(loading: Predictor) -> None:
     if loading.is_ready:  # and not told to go down meanwhile
         metrics.READY.set(1)
         _log.info("ready")
+    fonts.faces()  # looked for now, so that nobody's first drawing waits for it
 
 
 def _predictor(settings: Settings) -> Predictor:
-    if settings.weights and settings.weights.is_file() and len(settings.model) > 1:
+    named = len(settings.model) + len(settings.on_request)
+    if settings.weights and settings.weights.is_file() and named > 1:
         raise SettingsError(
-            f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and SHIWU_MODEL names "
-            f"{len(settings.model)}; give a folder of files by Keras' names"
+            f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and "
+            f"{named} are named; give a folder of files by Keras' names"
+        )
+    if settings.on_request and settings.memory is None:
+        raise SettingsError(
+            "SHIWU_ON_REQUEST needs SHIWU_MEMORY: the bytes that networks may take together, or "
+            "the machine fills up"
         )
     runners = settings.cores or cores.available()
     return Predictor(
@@ -101,7 +114,16 @@ def _predictor(settings: Settings) -> Predictor:
         limits=Limits(settings.max_bytes, settings.max_pixels),
         fit=settings.fit,
         certain_at=settings.certain_at,
+        on_request=_on_request(settings),
+        memory=settings.memory,
     )
+
+
+def _on_request(settings: Settings) -> list[Card]:
+    if settings.on_request != ("all",):
+        return [zoo.card(name, settings.input_size) for name in settings.on_request]
+    # Not every network can be built for another size; one that can't is none of those meant.
+    return [zoo.card(name) for name in zoo.names()]
 
 
 def _load(settings: Settings, runners: int, card: Card) -> Network:

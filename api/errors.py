@@ -11,14 +11,14 @@ from api import images, options, schemas, upload
 from api.logs import request_id
 from errors import EngineError, RequestError, ShiwuError
 from imaging import read
-from serving import predictor, queue
+from serving import forms, predictor, queue, shelf
 
 # An exception's nearest class counts; what is not here is our fault.
 STATUS: dict[type[Exception], tuple[int, str]] = {
     RequestError: (400, "bad_request"),
     options.BadOption: (400, "bad_request"),
     upload.BadUpload: (400, "bad_request"),
-    predictor.NotLoaded: (400, "bad_request"),
+    shelf.NotLoaded: (400, "bad_request"),
     upload.LengthRequired: (411, "length_required"),
     upload.BodyTooLarge: (413, "too_large"),
     read.PictureTooLarge: (413, "too_large"),
@@ -29,7 +29,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     queue.Busy: (503, "busy"),
     queue.Closed: (503, "not_ready"),
     predictor.TooManyPhotos: (413, "too_large"),
-    predictor.NotReady: (503, "not_ready"),
+    forms.NotReady: (503, "not_ready"),
     queue.TooLate: (504, "too_late"),
     EngineError: (500, "internal"),
 }
@@ -108,4 +108,10 @@ def _body(code: str, message: str) -> schemas.Refused:
 
 def _reply(body: schemas.Refused, status: int) -> flask.Response:
     flask.g.outcome = body.error.code
-    return flask.Response(body.model_dump_json(), status, mimetype="application/json")
+    said = body.model_dump_json()
+    if flask.request.path.startswith("/v2/"):  # the Open Inference Protocol's shape
+        error = body.error
+        said = schemas.InferenceRefused(
+            error=error.message, code=error.code, request_id=error.request_id
+        ).model_dump_json()
+    return flask.Response(said, status, mimetype="application/json")

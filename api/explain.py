@@ -33,7 +33,8 @@ def explain() -> flask.Response:
     with request.held() as place:
         upload = request.upload()
         asked = request.asked(options.EXPLAIN, upload)
-        said = explained(request.one_photo(upload), asked, _KINDS[kind], place)
+        with metrics.counting_refusals():
+            said = explained(request.one_photo(upload), asked, _KINDS[kind], place)
     if kind == _JSON:
         response = json_reply(_as_json(said), asked["lang"])
     else:
@@ -54,7 +55,7 @@ def explained(
     given = Asked(**{known[name]: value for name, value in asked.items() if name in known})
     explainer: Explainer = flask.current_app.extensions["shiwu_explainer"]
     said = explainer.explain(photo, given, picture, place)
-    metrics.observe(said.model, said.timings)
+    metrics.observe_explained(said.model, said.timings)
     seconds = vars(said.timings).items()
     times = {name.replace("_s", "_ms"): round(1000 * time, 2) for name, time in seconds}
     flask.g.timings = {"photos": 1, **times}

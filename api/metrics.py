@@ -1,6 +1,8 @@
 """What /metrics tells Prometheus; right under several workers."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import flask
 from prometheus_client import (
@@ -14,7 +16,9 @@ from prometheus_client import (
     multiprocess,
 )
 
+from api.errors import refused
 from api.logs import seconds
+from errors import RequestError
 from serving.answer import Timings
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -24,10 +28,16 @@ TOTAL = Histogram("shiwu_request_seconds", "From request to reply.", ["route"], 
 WAIT = Histogram("shiwu_wait_seconds", "A photo's time in the queue.", ["model"], buckets=_SECONDS)
 DECODE = Histogram("shiwu_decode_seconds", "Bytes to a square.", ["model"], buckets=_SECONDS)
 INFER = Histogram("shiwu_infer_seconds", "Square to numbers.", ["model"], buckets=_SECONDS)
+EXPLAIN = Histogram(
+    "shiwu_explain_seconds", "Bytes to a heat map, not drawn.", ["model"], buckets=_SECONDS
+)
 PHOTOS = Counter("shiwu_photos_total", "Photos, also of requests with several.", ["outcome"])
 IN_FLIGHT = Gauge("shiwu_in_flight", "Requests being answered.", multiprocess_mode="livesum")
 WAITING = Gauge("shiwu_queue_length", "Photos in the queue.", multiprocess_mode="livesum")
 READY = Gauge("shiwu_ready", "Workers that are ready.", multiprocess_mode="livesum")
+
+# What is wrong with a request as a whole: no photo of it was looked at.
+_OF_REQUESTS = ("bad_request", "busy", "not_ready")
 
 
 def register(app: flask.Flask) -> None:
@@ -43,6 +53,25 @@ def observe(model: str, timings: Timings) -> None:
     WAIT.labels(model).observe(timings.wait_s)
     DECODE.labels(model).observe(timings.decode_s)
     INFER.labels(model).observe(timings.infer_s)
+
+
+def observe_explained(model: str, timings: Timings) -> None:
+    """Count a photo that was explained, and its way."""
+    PHOTOS.labels("ok").inc()
+    WAIT.labels(model).observe(timings.wait_s)
+    EXPLAIN.labels(model).observe(timings.decode_s + timings.infer_s)
+
+
+@contextmanager
+def counting_refusals() -> Iterator[None]:
+    """Count the photo under its error's code, where it is the photo that can't be answered."""
+    try:
+        yield
+    except RequestError as error:
+        code = refused(error)[0].error.code
+        if code not in _OF_REQUESTS:
+            PHOTOS.labels(code).inc()
+        raise
 
 
 def exposition() -> flask.Response:

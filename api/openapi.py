@@ -36,6 +36,10 @@ _SCHEMAS: tuple[type[BaseModel], ...] = (
     schemas.Labels,
     schemas.Kept,
     schemas.Explained,
+    schemas.Layers,
+    schemas.Extracted,
+    schemas.ExtractedMany,
+    schemas.InferenceRefused,
     schemas.Health,
 )
 
@@ -113,6 +117,17 @@ def _paths() -> dict[str, Any]:
                 body=_body(several=False, form_options=options.EXPLAIN),
             )
         },
+        "/features": {
+            "post": _operation(
+                "features",
+                "What a layer of a network says of the photo, or of each of several, as JSON or, "
+                "as Accept says, in NumPy's format",
+                {200: _extracted_reply()},
+                _UPLOAD_REFUSALS,
+                options.FEATURES,
+                body=_body(several=True, form_options=options.FEATURES),
+            )
+        },
         "/models": _get("models", "Every network that can be served", schemas.Models, (400,)),
         "/models/{name}": {
             "get": _operation(
@@ -120,6 +135,15 @@ def _paths() -> dict[str, Any]:
                 "One network that can be served",
                 {200: _json_reply("The network", schemas.Model)},
                 (400, 404),
+                parameters=[_path_parameter("name")],
+            )
+        },
+        "/models/{name}/layers": {
+            "get": _operation(
+                "layers",
+                "The layers of a network that is served",
+                {200: _json_reply("The layers, first to last", schemas.Layers)},
+                (400, 404, 503),
                 parameters=[_path_parameter("name")],
             )
         },
@@ -146,6 +170,7 @@ def _paths() -> dict[str, Any]:
                 {200: {"description": "OpenAPI 3.1", "content": {"application/json": {}}}},
             )
         },
+        **_inference_paths(),
         "/docs": _page("docs", "This description, for people"),
         "/": _page("page", "The page for people: a photo in, names out"),
         "/web/{name}": {
@@ -157,6 +182,54 @@ def _paths() -> dict[str, Any]:
                 parameters=[_path_parameter("name")],
             )
         },
+    }
+
+
+def _inference_paths() -> dict[str, Any]:
+    """The Open Inference Protocol's, whose own specification has the bodies in full."""
+    version = _path_parameter("version")
+    version["schema"] = {"type": "string", "enum": ["1"]}
+    name = _path_parameter("name")
+
+    def get(operation: str, summary: str, statuses: tuple[int, ...], *at: dict[str, Any]) -> Any:
+        return {"get": _inference_operation(operation, summary, statuses, at)}
+
+    def infer(operation: str, *at: dict[str, Any]) -> Any:
+        summary = "What is on the photos, in tensors"
+        statuses = (*_UPLOAD_REFUSALS, 404)
+        body: dict[str, Any] = {
+            kind: {} for kind in ("application/json", "application/octet-stream")
+        }
+        told = _inference_operation(operation, summary, statuses, at)
+        return {"post": told | {"requestBody": {"required": True, "content": body}}}
+
+    one, versioned = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
+    return {
+        "/v2": get("v2", "This server, in the Open Inference Protocol", ()),
+        "/v2/health/live": get("v2Live", "Whether the process is alive", ()),
+        "/v2/health/ready": get("v2Ready", "Whether photos are welcome", (503,)),
+        one: get("v2Model", "What a network takes and gives", (404,), name),
+        versioned: get("v2Version", "What a network takes and gives", (404,), name, version),
+        f"{one}/ready": get("v2ModelReady", "Whether it is loaded", (404, 503), name),
+        f"{versioned}/ready": get(
+            "v2VersionReady", "Whether it is loaded", (404, 503), name, version
+        ),
+        f"{one}/infer": infer("v2Infer", name),
+        f"{versioned}/infer": infer("v2VersionInfer", name, version),
+    }
+
+
+def _inference_operation(
+    name: str, summary: str, refusals: tuple[int, ...], parameters: tuple[dict[str, Any], ...]
+) -> dict[str, Any]:
+    kinds: dict[str, Any] = {"application/json": {}, "application/octet-stream": {}}
+    reply = {"description": summary, "content": kinds}
+    refused = {s: _json_reply(_REFUSALS[s], schemas.InferenceRefused) for s in refusals}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": list(parameters),
+        "responses": {str(status): told for status, told in ({200: reply} | refused).items()},
     }
 
 
@@ -255,3 +328,8 @@ def _kept_reply() -> dict[str, Any]:
 def _explained_reply() -> dict[str, Any]:
     told = _json_reply("A JPEG, or, as Accept says, a PNG or JSON", schemas.Explained)
     return told | {"content": {"image/jpeg": {}, "image/png": {}, **told["content"]}}
+
+
+def _extracted_reply() -> dict[str, Any]:
+    told = _json_reply("The features", schemas.Extracted, schemas.ExtractedMany)
+    return told | {"content": told["content"] | {"application/x-npy": {}}}

@@ -80,6 +80,18 @@ OPTIONS = {
         {"type": "integer", "minimum": 1, "maximum": MAX_WIDTH},
     ),
     "draw": _choice("draw the answer on the picture", "labels", "heatmap"),
+    "layer": Option(
+        str,
+        "a layer's name; /models/<name>/layers lists them",
+        "whose features; without it, those that the classifying layer reads",
+        {"type": "string"},
+    ),
+    "pooling": _choice(
+        "make one row of numbers of a layer's places: their mean or their maximum",
+        "none",
+        "avg",
+        "max",
+    ),
     "class": Option(
         str,
         "a class id; /labels lists them",
@@ -92,23 +104,11 @@ OPTIONS = {
 PREDICT = ("top", "threshold", "model", "fit", "lang")
 IMAGE = ("width", "draw", "lang", "model", "fit", "top", "class")
 LABELS = ("model", "lang")
+FEATURES = ("layer", "pooling", "model", "fit")
 EXPLAIN = ("class", "model", "fit", "lang")
 
 # The options of /image that mean something only while it draws.
-_GO_WITH = {"labels": ("model", "fit", "top"), "heatmap": ("model", "fit", "class")}
-
-
-def check_drawing(given: Mapping[str, Any]) -> None:
-    """Refuse options of /image that would change nothing.
-
-    Raises:
-        BadOption: one goes with another `draw` than the one asked for.
-    """
-    understood = _GO_WITH.get(given.get("draw", ""), ())
-    for name in given:
-        wanted = [f"draw={draw}" for draw, names in _GO_WITH.items() if name in names]
-        if wanted and name not in understood:
-            raise BadOption(f"the option {name} goes with {' or '.join(wanted)}")
+_GO_WITH = {"labels": ("model", "fit", "top", "lang"), "heatmap": ("model", "fit", "class")}
 
 
 def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, Any]:
@@ -119,7 +119,8 @@ def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, A
         known: names of `OPTIONS` that this address understands.
 
     Raises:
-        BadOption: a name that isn't known, one given twice, a value that isn't allowed.
+        BadOption: a name that isn't known, one given twice, a value that isn't allowed; of /image,
+            one that would change nothing, as it goes with another `draw` than the one asked for.
     """
     known = list(known)
     values: dict[str, Any] = {}
@@ -129,7 +130,17 @@ def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, A
         if name in values:
             raise BadOption(f"the option {name} is given twice; give it once")
         values[name] = _value(name, text)
+    if "draw" in known:
+        _check_drawing(values)
     return values
+
+
+def _check_drawing(given: Mapping[str, Any]) -> None:
+    understood = _GO_WITH.get(given.get("draw", ""), ())
+    for name in given:
+        wanted = [f"draw={draw}" for draw, names in _GO_WITH.items() if name in names]
+        if wanted and name not in understood:
+            raise BadOption(f"the option {name} goes with {' or '.join(wanted)}")
 
 
 def _value(name: str, text: str) -> Any:

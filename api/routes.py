@@ -15,8 +15,10 @@ from models.card import Card
 from models.labels import LANGUAGES, groups
 from serving.answer import Answer
 from serving.explain import Picture
-from serving.predictor import Network, NotReady, Options
+from serving.forms import NotReady
+from serving.predictor import Options
 from serving.queue import Place
+from serving.shelf import Network
 
 # Of names on a picture: what is drawn unless asked otherwise, and what there is room for.
 NAMES_DRAWN, MOST_NAMES_DRAWN = 3, 6
@@ -48,8 +50,8 @@ def keep_image() -> flask.Response:
     with request.held() as place:
         upload = request.upload()
         asked = request.asked(options.IMAGE, upload)
-        options.check_drawing(asked)
-        image, language = _drawn(request.one_photo(upload), asked, place)
+        with metrics.counting_refusals():
+            image, language = _drawn(request.one_photo(upload), asked, place)
     store = _images()
     address = flask.url_for(".kept_image", image_id=store.put(image))
     if request.accepted(("image/jpeg", "application/json")) == "application/json":
@@ -80,7 +82,7 @@ def kept_image(image_id: str) -> flask.Response:
 def models() -> flask.Response:
     """Every network that can be served."""
     request.asked(())
-    cards = {name: zoo.card(name) for name in zoo.names()} | predictor().cards
+    cards = {name: zoo.card(name) for name in zoo.names()} | predictor().shelf.cards
     return json_reply(schemas.Models(models=[_model(card) for card in cards.values()]))
 
 
@@ -88,7 +90,7 @@ def models() -> flask.Response:
 def model(name: str) -> flask.Response:
     """One network that can be served."""
     request.asked(())
-    cards = predictor().cards
+    cards = predictor().shelf.cards
     if name not in cards and name not in zoo.names():
         raise NotFound(f"there is no network {name[:40]!r}; /models lists them all")
     return json_reply(_model(cards.get(name) or zoo.card(name)))
@@ -147,7 +149,9 @@ def _drawn(photo: bytes, asked: dict[str, Any], place: Place) -> tuple[bytes, st
     """The photo as JPEG, and the language of what is drawn on it, if anything is."""
     width = asked.get("width")
     if "draw" not in asked:
-        return predictor().upright_jpeg(photo, width, place), None
+        upright = predictor().upright_jpeg(photo, width, place)
+        metrics.PHOTOS.labels("ok").inc()
+        return upright, None
     if asked["draw"] == "heatmap":
         whole = Picture("jpeg", whole=True, width=width)
         return explained(photo, asked, whole, place).picture, None
@@ -197,7 +201,7 @@ def _names(names: dict[str, dict[str, str]], one: str) -> dict[str, str]:
 
 
 def _model(card: Card) -> schemas.Model:
-    network = predictor().networks.get(card.name)
+    network = predictor().shelf.networks.get(card.name)
     runs = vars(network.engine.description) if network else {}
     facts = {
         name: getattr(card, name) for name in schemas.Model.model_fields if hasattr(card, name)

@@ -65,6 +65,14 @@ class Refused(Schema):
     error: Error
 
 
+class InferenceRefused(Schema):
+    """A request to /v2 that can't be answered."""
+
+    error: str = Field(description="what happened, and what to do about it")
+    code: str = Field(description="stays the same from release to release")
+    request_id: str = Field(description="also the X-Request-Id header; find it in the log")
+
+
 class PredictedMany(Schema):
     """What is on each of several photos, in the order they came."""
 
@@ -92,6 +100,41 @@ class Model(Schema):
     difference: float | None = Field(
         description="largest difference from the reference's probabilities on check pictures"
     )
+
+
+class Layer(Schema):
+    """One layer of a network."""
+
+    name: str = Field(examples=["block_16_project"])
+    type: str = Field(description="Keras' class", examples=["Conv2D"])
+    shape: list[int] = Field(description="of what it gives for one photo, features last")
+
+
+class Layers(Schema):
+    """The layers of a network, first to last."""
+
+    success: Literal[True] = True
+    model: str
+    penultimate: str = Field(description="what the classifying layer reads: /features' default")
+    layers: list[Layer]
+
+
+class Extracted(Schema):
+    """What a layer of a network says of one photo."""
+
+    success: Literal[True] = True
+    model: str
+    layer: str
+    shape: list[int] = Field(description="(features,) or (rows, columns, features)")
+    features: list[float] = Field(description="in that shape's order, the last axis fastest")
+
+
+class ExtractedMany(Schema):
+    """What a layer says of each of several photos, in the order they came."""
+
+    success: Literal[True] = True
+    model: str
+    results: list[Extracted | Refused]
 
 
 class Models(Schema):

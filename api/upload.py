@@ -78,6 +78,19 @@ def read_upload(request: flask.Request, max_bytes: int) -> Upload:
     return upload
 
 
+def read_body(request: flask.Request, max_bytes: int) -> bytes:
+    """A request's body as it came.
+
+    Raises:
+        BadUpload, LengthRequired, BodyTooLarge: it is empty, of unknown length, encoded, or longer
+            than `max_bytes` and what surrounds photos.
+    """
+    if encoding := request.headers.get("Content-Encoding"):
+        raise BadUpload(f"a body in Content-Encoding {encoding[:20]!r} is not understood")
+    _check_length(request, max_bytes)
+    return request.get_data()
+
+
 def _check_length(request: flask.Request, max_bytes: int) -> None:
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         raise LengthRequired("say how long the body is, in a Content-Length header")
@@ -125,7 +138,9 @@ def _json(body: bytes) -> Upload:
         raise BadUpload('the JSON has no "image"; send {"image": "<base64>"}')
     images = said.pop(FIELD)
     if not isinstance(images, list):
-        return Upload([_base64(images)], [(name, _text(value)) for name, value in said.items()])
+        return Upload(
+            [base64_photo(images)], [(name, _text(value)) for name, value in said.items()]
+        )
     if len(images) > MAX_PARTS:
         raise BadUpload(f"{len(images)} photos came; one request brings at most {MAX_PARTS}")
     photos = [_photo_or_error(image) for image in images]
@@ -136,12 +151,17 @@ def _json(body: bytes) -> Upload:
 
 def _photo_or_error(text: Any) -> bytes | RequestError:
     try:
-        return _base64(text)
+        return base64_photo(text)
     except BadUpload as error:
         return error.with_traceback(None)
 
 
-def _base64(text: Any) -> bytes:
+def base64_photo(text: Any) -> bytes:
+    """The photo in a text from JSON.
+
+    Raises:
+        BadUpload: it is no text, or not in base64.
+    """
     if not isinstance(text, str):
         raise BadUpload(f'the JSON\'s "image" must be text in base64, not {type(text).__name__}')
     prefix = _DATA_URL.match(text)

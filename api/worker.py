@@ -119,7 +119,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         predictor = self._predictor()
         if predictor is None:
             return
-        if len(predictor.networks) < len(predictor.cards):
+        if predictor.shelf.is_loading:
             os._exit(0)  # a loader inside C++ can't be stopped, and aborts an ordinary end
         predictor.close()
 

@@ -24,7 +24,6 @@ from benchmarks.report import table
 from engines.engine import Engine
 from engines.load import load
 from errors import SettingsError, ShiwuError
-from imaging.fit import Fit
 from models import folder, labels, weights, zoo
 from models.card import Calibration, Card
 from models.labels import groups
@@ -33,8 +32,7 @@ from serving.predictor import CERTAIN_AT
 from settings import Settings
 from training import data
 from training.calibration import expected_calibration_error, fit_temperature
-from training.evaluate import BATCH, interval
-from training.pack import decode
+from training.evaluate import ask, interval
 
 FOLDS = 10
 WANTED = 0.95
@@ -196,17 +194,8 @@ def at_thresholds_of_others(said: Mapping[float, Said]) -> tuple[float, float]:
 
 
 def _asked(card: Card, engine: Engine, samples: Sequence[data.Sample]) -> Measured:
-    how = Fit(card.input_size, card.mode, card.crop, card.interpolation)
-    classes, pixels, found = [], [], []
-    for class_index, square in decode(samples, how):
-        classes.append(class_index)
-        pixels.append(square)
-        if len(pixels) == BATCH:
-            found.append(engine.run(np.stack(pixels)))
-            pixels.clear()
-    if pixels:
-        found.append(engine.run(np.stack(pixels)))
-    return Measured(card, np.concatenate(found), np.array(classes))
+    shown, probabilities = ask(card, engine, samples)
+    return Measured(card, probabilities, np.array([sample.class_index for sample in shown]))
 
 
 def _calibration(measured: Measured, unseen: NDArray[np.float32], place: Path) -> Calibration:

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from filelock import FileLock, Timeout
 
@@ -37,10 +37,13 @@ from models.folder import WEIGHTS
 from models.weights import digest
 from version import VERSION
 
-FORMAT = 1
-FILES = ("network.xml", "network.bin", "checks.npz")
+FORMAT = 2
+FILES = ("network.xml", "network.bin", "checks.npz", "layers.json")
 # What a card says about people and figures doesn't change what the network computes.
 _COMPUTED_BY = ("builder", "options", "input_size", "scaling")
+
+# What an entry is for: answers alone, or every layer by its name. Its folder in a network's own.
+Purpose = Literal["compiled", "layers"]
 
 _log = logging.getLogger(__name__)
 
@@ -53,23 +56,26 @@ class CacheUnusable(SettingsError):
     """The folder of compiled networks can't be written."""
 
 
-def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
+def entry(
+    card: Card, find_weights: Callable[[], Path], cache: Path, purpose: Purpose = "compiled"
+) -> Path:
     """The folder of the compiled network; exported first if need be.
 
     Args:
         card: the network.
         find_weights: called only when the weights file is needed, as it may be downloaded.
         cache: the folder of compiled networks; made if absent.
+        purpose: "compiled" for answers; "layers" has every layer as an output.
 
     Raises:
         SettingsError: no weights, TensorFlow not installed, or a cache that can't be written.
         ExportFailed: Keras or OpenVINO refused the network.
     """
-    brought = card.folder / "compiled" if card.folder and not card.file else None
-    if brought and intact(brought, _key_of_folder(card)):
+    brought = card.folder / purpose if card.folder and not card.file else None
+    if brought and intact(brought, _key_of_folder(card, purpose)):
         return brought
     weights = find_weights()
-    key = _key(card, digest(weights))
+    key = _key(card, digest(weights), purpose)
     folder = cache / f"{card.name}-{_digest([key, *_versions()])[:16]}"
     if intact(folder, key):
         return folder
@@ -77,7 +83,7 @@ def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache / f"{folder.name}.lock", card.name):
             if not intact(folder, key):  # another process may have made it while we waited
-                make(card, weights, folder)
+                make(card, weights, folder, purpose)
     except OSError as error:
         raise CacheUnusable(
             f"the folder of compiled networks, {cache}, can't be used ({error.strerror or error}); "
@@ -86,7 +92,7 @@ def entry(card: Card, find_weights: Callable[[], Path], cache: Path) -> Path:
     return folder
 
 
-def make(card: Card, weights: Path, folder: Path) -> None:
+def make(card: Card, weights: Path, folder: Path, purpose: Purpose = "compiled") -> None:
     """Export the network and put it at `folder`, whole or not at all, replacing what is there.
 
     Whoever calls holds the entry's lock.
@@ -99,9 +105,9 @@ def make(card: Card, weights: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
         made = Path(unfinished) / folder.name
         made.mkdir()
-        _export_apart(card, weights, made)
+        _export_apart(card, weights, made, purpose)
         OpenVinoEngine(card.name, made, "f32", cores=1, checks=COUNT).close()
-        seal(made, _key(card, digest(weights)))
+        seal(made, _key(card, digest(weights), purpose))
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
     _log.info("%s: exported in %.0f s, kept in %s", card.name, time.monotonic() - begun, folder)
@@ -125,10 +131,11 @@ def intact(folder: Path, key: str | None) -> bool:
     return False
 
 
-def _export_apart(card: Card, weights: Path, out: Path) -> None:
+def _export_apart(card: Card, weights: Path, out: Path, purpose: Purpose) -> None:
     named = str(card.file or card.folder or card.name)
     command = [sys.executable, "-m", "engines.export", "--model", named]
     command += ["--input-size", str(card.input_size), "--weights", str(weights), "--out", str(out)]
+    command += ["--every-layer"] * (purpose == "layers")
     home = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         # Its standard input is a pipe that ends with us: an export never outlives the service.
@@ -173,9 +180,9 @@ def seal(folder: Path, key: str) -> None:
     (folder / "entry.json").write_text(json.dumps(seal, indent=1))
 
 
-def _key(card: Card, weights_digest: str) -> str:
+def _key(card: Card, weights_digest: str, purpose: Purpose) -> str:
     computed_by = {name: asdict(card)[name] for name in _COMPUTED_BY}
-    return _digest([FORMAT, weights_digest, computed_by])
+    return _digest([FORMAT, purpose, weights_digest, computed_by])
 
 
 def _digest(said: object) -> str:
@@ -192,7 +199,7 @@ def _versions() -> list[str]:
     return versions
 
 
-def _key_of_folder(card: Card) -> str | None:
+def _key_of_folder(card: Card, purpose: Purpose) -> str | None:
     """The key that a network folder's own entry must have; any, if it brings no weights file."""
     weights = card.folder / WEIGHTS if card.folder else None
-    return _key(card, digest(weights)) if weights and weights.exists() else None
+    return _key(card, digest(weights), purpose) if weights and weights.exists() else None

@@ -6,10 +6,12 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.layers import Layers
 from errors import EngineError, RequestError
 
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
+Features = NDArray[np.float32]
 Method = Literal["cam", "grad-cam"]
 
 
@@ -19,6 +21,10 @@ class Drifted(EngineError):
 
 class CannotExplain(RequestError):
     """It can't be said where this network looks; the sentence says why."""
+
+
+class CannotExtract(RequestError):
+    """These features can't be had from this network here; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,31 @@ class Explaining(Protocol):
         """
 
 
+class Extracting(Protocol):
+    """A network in a form that gives what one of its layers says; for several threads at once.
+
+    It outlives the engine that made it; its memory returns when it is let go of.
+    """
+
+    @property
+    def layer(self) -> str:
+        """The layer's name."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the features of one picture: (features,), or (rows, columns, features)."""
+
+    def run(self, batch: Pixels) -> Features:
+        """Features, float32 (batch, *shape), of uint8 RGB pictures (batch, size, size, 3)."""
+
+    def run_both(self, batch: Pixels) -> tuple[Features, Probabilities]:
+        """Features and probabilities of one pass; only of the form that was made without a layer.
+
+        Raises:
+            CannotExtract: this is the form of one layer.
+        """
+
+
 class Engine(Protocol):
     """A loaded network. `run` may be called by several threads at once after `warm_up`."""
 
@@ -107,6 +138,23 @@ class Engine(Protocol):
 
         Raises:
             CannotExplain: the network is none whose answer comes from a feature map.
+        """
+
+    @property
+    def layers(self) -> Layers:
+        """What layers the network has."""
+
+    def extracting(self, layer: str | None = None) -> Extracting:
+        """The same network up to one layer: slow to make, and nearly as large once more.
+
+        Args:
+            layer: its name. None: what the classifying layer reads, as one row of numbers a
+                picture; quicker to make.
+
+        Raises:
+            UnknownLayer: there is no such layer.
+            CannotExtract: no layer was given, and there is no classifying layer at the end.
+            SettingsError, EngineError: it has to be exported first, and can't be.
         """
 
     def close(self) -> None:

@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.engine import CannotExplain
+from engines.engine import CannotExplain, CannotExtract
 from engines.grid import Layout, constant, layouts
 
 Array = NDArray[np.float32]
 
+# The kinds of node that the classifying layer is, and that may stand behind it.
+_DENSE = ("MatMul", "Convolution")
+_AFTER_DENSE = ("Softmax", "Add", "Reshape", "Squeeze", "Transpose")
 # Nodes that only move numbers or pick among them: the feature map is what comes before them.
 _PASSED = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "MaxPool", "AvgPool")
 
@@ -133,9 +136,31 @@ class Head:
         ]
 
 
-def _before_softmax(network: Any) -> Any:
+def penultimate(network: Any) -> Any:
+    """The output of a graph's node that its last dense layer reads.
+
+    Raises:
+        CannotExtract: it doesn't end in a dense layer and a softmax.
+    """
+    waiting = [_last(network)]
+    while waiting:
+        node = waiting.pop()
+        kind, sources = node.get_type_name(), _sources(node)
+        # One logit that becomes two probabilities is spread over both by another product.
+        if kind in _DENSE and _shape(node.input_value(0))[1] > 1:
+            return node.input_value(0)
+        if kind in _DENSE or kind in _AFTER_DENSE:
+            waiting += [source for source in sources if constant(source) is None]
+    raise CannotExtract("it doesn't end in a dense layer; say which layer=… is wanted")
+
+
+def _last(network: Any) -> Any:
     (result,) = network.get_results()
-    last = _sources(result)[0]
+    return _sources(result)[0]
+
+
+def _before_softmax(network: Any) -> Any:
+    last = _last(network)
     if last.get_type_name() != "Softmax":
         raise CannotExplain(f"its answer comes from a {last.get_type_name()} and not a softmax")
     return _sources(last)[0]

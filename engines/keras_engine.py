@@ -2,11 +2,22 @@
 
 import sys
 import threading
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engines.engine import Description, Explaining, Pixels, Probabilities
+from engines.engine import (
+    CannotExtract,
+    Description,
+    Explaining,
+    Features,
+    Pixels,
+    Probabilities,
+)
+from engines.layers import Layers
 from errors import SettingsError
 from models import backend
 from models.card import Card
@@ -56,6 +67,70 @@ class KerasEngine:
 
         return GradCam(self._name, self._model, self._one_at_a_time)
 
+    @cached_property
+    def layers(self) -> Layers:
+        """What layers the network has."""
+        return Layers.of(self._model)
+
+    def extracting(self, layer: str | None = None) -> "KerasExtracting":
+        """The same network up to one layer; it shares the weights.
+
+        Raises:
+            UnknownLayer: there is no such layer.
+        """
+        found = self.layers.find(layer or self.layers.penultimate)
+        shape = found.shape if layer else (-1,)
+        return KerasExtracting(found.name, shape, self._model, self._one_at_a_time, layer is None)
+
     def close(self) -> None:
         """Let go of the model."""
         del self._model
+
+
+class KerasExtracting:
+    """A Keras model that ends in one of its layers."""
+
+    def __init__(
+        self,
+        layer: str,
+        shape: tuple[int, ...],
+        model: Any,
+        one_at_a_time: threading.Lock,
+        answers: bool,
+    ) -> None:
+        """Trace it with one picture.
+
+        Args:
+            layer: its name.
+            shape: of what it gives for one picture; (-1,) for one row of numbers.
+            model: a Keras model from pixels to probabilities.
+            one_at_a_time: held while the model is asked.
+            answers: give its probabilities, too.
+        """
+        import keras
+
+        self.layer, self.shape = layer, shape
+        outputs = [model.get_layer(layer).output, *([model.output] if answers else [])]
+        self._model = keras.Model(model.input, outputs)
+        self._one_at_a_time = one_at_a_time
+        self.shape = self.run(np.zeros((1, *model.input.shape[1:]), np.uint8)).shape[1:]
+
+    def run(self, batch: Pixels) -> Features:
+        """Features, float32 (batch, *shape), of uint8 RGB pictures (batch, size, size, 3)."""
+        return self._run(batch)[0].reshape(len(batch), *self.shape)
+
+    def run_both(self, batch: Pixels) -> tuple[Features, Probabilities]:
+        """Features and probabilities of one pass; only of the form that was made without a layer.
+
+        Raises:
+            CannotExtract: this is the form of one layer.
+        """
+        found = self._run(batch)
+        if len(found) == 1:
+            raise CannotExtract(f"the form that ends in {self.layer} has no probabilities")
+        return found[0].reshape(len(batch), *self.shape), found[1]
+
+    def _run(self, batch: Pixels) -> list[NDArray[np.float32]]:
+        with self._one_at_a_time:
+            found = self._model.predict_on_batch(batch)
+        return [np.asarray(one, np.float32) for one in (found if type(found) is list else [found])]

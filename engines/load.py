@@ -1,6 +1,7 @@
 """From a card to a loaded engine."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from engines import cache
@@ -40,4 +41,6 @@ def load(
                 "use f32, or SHIWU_ENGINE=openvino"
             )
         return KerasEngine(card, find_weights())
-    return OpenVinoEngine(card.name, cache.entry(card, find_weights, compiled), precision, cores)
+    entry = partial(cache.entry, card, find_weights, compiled)
+    with_layers = partial(entry, "layers")
+    return OpenVinoEngine(card.name, entry(), precision, cores, find_layers=with_layers)

@@ -2,6 +2,8 @@
 
 import sys
 import threading
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,8 +11,18 @@ from typing import Any
 import numpy as np
 
 from engines.check import TOLERANCE, Checks
-from engines.engine import CannotExplain, ClassMap, Description, Method, Pixels, Probabilities
-from engines.head import Head
+from engines.engine import (
+    CannotExplain,
+    CannotExtract,
+    ClassMap,
+    Description,
+    Features,
+    Method,
+    Pixels,
+    Probabilities,
+)
+from engines.head import Head, penultimate
+from engines.layers import Layers
 from errors import SettingsError
 
 # bf16 keeps 8 bits of each number: on made pictures, on which no class is likely, a probability
@@ -27,7 +39,15 @@ class PrecisionUnsupported(SettingsError):
 class OpenVinoEngine:
     """A compiled network; each calling thread gets an inference request of its own."""
 
-    def __init__(self, name: str, entry: Path, precision: str, cores: int, checks: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        entry: Path,
+        precision: str,
+        cores: int,
+        checks: int = 1,
+        find_layers: Callable[[], Path] | None = None,
+    ) -> None:
         """Load the network for this processor, and see that it answers as its reference did.
 
         The first inference happens here, on one thread: two first inferences at once can block
@@ -39,6 +59,8 @@ class OpenVinoEngine:
             precision: "f32" or "bf16".
             cores: inferences that run at once, each on one core.
             checks: check pictures to run; one is enough to see a change at a start.
+            find_layers: gives the folder of the same network with every layer as an output; slow
+                when called first. None: `entry` is one.
 
         Raises:
             PrecisionUnsupported: bf16 on a processor that has none.
@@ -49,7 +71,11 @@ class OpenVinoEngine:
                 "SHIWU_PRECISION=bf16: this processor has no bf16 arithmetic; use f32"
             )
         self._name, self._entry, self._cores = name, entry, cores
-        self._network = _compiled(entry / "network.xml", precision, cores)
+        self._find_layers = find_layers or (lambda: entry)
+        network = _read(entry)
+        if len(network.outputs) > 1:
+            _keep_only(network, self.layers.all[-1].name)
+        self._network = _compiled(network, precision, cores)
         self._of_thread = threading.local()
         stored = Checks.load(entry / "checks.npz")
         difference = stored.require(self.run, name, _ALLOWED[precision], checks)
@@ -72,10 +98,88 @@ class OpenVinoEngine:
         """
         return OpenVinoExplaining(self._name, self._entry, self.description.precision, self._cores)
 
+    @cached_property
+    def layers(self) -> Layers:
+        """What layers the network has, as its export wrote them down."""
+        return Layers.load(self._entry / "layers.json")
+
+    def extracting(self, layer: str | None = None) -> "OpenVinoExtracting":
+        """The same network up to one layer, by default up to what the last dense layer reads.
+
+        Raises:
+            UnknownLayer: there is no such layer.
+            SettingsError, EngineError: the network has to be exported again, with every layer as
+                an output, and can't be.
+        """
+        precision = self.description.precision
+        if layer is None:
+            network = _read(self._entry)
+            network.output(0).tensor.add_names({_PROBABILITIES})
+            network.add_outputs([penultimate(network)])
+            return OpenVinoExtracting(
+                self.layers.penultimate, (-1,), network, precision, self._cores
+            )
+        shape = self.layers.find(layer).shape
+        network = _read(self._find_layers())
+        _keep_only(network, layer)
+        return OpenVinoExtracting(layer, shape, network, precision, self._cores)
+
     def close(self) -> None:
         """Let go of the network; its memory returns when the last thread's request does."""
         self._of_thread = threading.local()
         del self._network
+
+
+class OpenVinoExtracting:
+    """A compiled network that ends in one of its layers."""
+
+    def __init__(
+        self, layer: str, shape: tuple[int, ...], network: Any, precision: str, cores: int
+    ) -> None:
+        """Compile it and run it once, on this thread.
+
+        Args:
+            layer: its name.
+            shape: of what it gives for one picture; (-1,) for one row of numbers.
+            network: an `openvino.Model` from pixels to the layer's output alone, or to its
+                probabilities and the layer's.
+            precision: "f32" or "bf16".
+            cores: inferences that run at once, each on one core.
+        """
+        self.layer, self.shape = layer, shape
+        self._network = _compiled(network, precision, cores)
+        self._of_thread = threading.local()
+        named = [_PROBABILITIES in output.get_names() for output in self._network.outputs]
+        self._at = named.index(False)
+        size = self._network.input(0).get_partial_shape()[1].get_length()
+        self.shape = self.run(np.zeros((1, size, size, 3), np.uint8)).shape[1:]
+
+    def run(self, batch: Pixels) -> Features:
+        """Features, float32 (batch, *shape), of uint8 RGB pictures (batch, size, size, 3)."""
+        return self._features(self._infer(batch), len(batch))
+
+    def run_both(self, batch: Pixels) -> tuple[Features, Probabilities]:
+        """Features and probabilities of one pass; only of the form that was made without a layer.
+
+        Raises:
+            CannotExtract: this is the form of one layer.
+        """
+        request = self._infer(batch)
+        if len(self._network.outputs) == 1:
+            raise CannotExtract(f"the form that ends in {self.layer} has no probabilities")
+        probabilities = np.array(request.get_tensor(_PROBABILITIES).data, dtype=np.float32)
+        return self._features(request, len(batch)), probabilities
+
+    def _infer(self, batch: Pixels) -> Any:
+        request = getattr(self._of_thread, "request", None)
+        if request is None:
+            request = self._of_thread.request = self._network.create_infer_request()
+        request.infer([batch])
+        return request
+
+    def _features(self, request: Any, count: int) -> Features:
+        features = request.get_output_tensor(self._at).data
+        return np.array(features, dtype=np.float32).reshape(count, *self.shape)
 
 
 class OpenVinoExplaining:
@@ -86,7 +190,7 @@ class OpenVinoExplaining:
 
         Args and errors are those of `OpenVinoEngine.explaining`.
         """
-        network = _openvino().Core().read_model(entry / "network.xml")
+        network = _read(entry)
         checks = Checks.load(entry / "checks.npz")
         self._of_thread = threading.local()
         try:
@@ -132,8 +236,20 @@ def _with_outputs(network: Any, wanted: list[Any]) -> dict[str, str]:
     return names
 
 
+def _read(entry: Path) -> Any:
+    return _openvino().Core().read_model(entry / "network.xml")
+
+
+def _keep_only(network: Any, layer: str) -> None:
+    """Make one layer the only output of a graph that has every layer as one."""
+    kept = network.output(layer).get_node().get_friendly_name()
+    for result in network.get_results():
+        if result.get_friendly_name() != kept:
+            network.remove_result(result)
+
+
 def _compiled(network: Any, precision: str, cores: int) -> Any:
-    """A network, or a file of one, prepared for this processor."""
+    """A network prepared for this processor."""
     core = _openvino().Core()
     chosen = {
         # Said explicitly: by itself it takes bf16 where there is one, and answers change.

@@ -2,7 +2,8 @@
 
 The folder holds the card, the labels where they are the network's own, and the compiled form, but
 no weights file: whoever loads it needs neither TensorFlow nor a download. A container image is
-made of one.
+made of one. With `--every-layer` features of any layer can be had from it, too, for as much disk
+once more; without, those of the last layer before the classes.
 """
 
 import argparse
@@ -27,7 +28,9 @@ class AlreadyThere(SettingsError):
     """The folder to be written exists."""
 
 
-def pack(card: Card, find_weights: Callable[[], Path], out: Path) -> None:
+def pack(
+    card: Card, find_weights: Callable[[], Path], out: Path, every_layer: bool = False
+) -> None:
     """Write the network into `out`, a new folder, whole or not at all.
 
     A network that brings its compiled form is copied; any other is exported from Keras. Either
@@ -37,6 +40,7 @@ def pack(card: Card, find_weights: Callable[[], Path], out: Path) -> None:
         card: the network.
         find_weights: gives the weights file; called only if there is no compiled form.
         out: the network folder to make; the folder above it must exist.
+        every_layer: bring the form that has every layer, too.
 
     Raises:
         AlreadyThere: there is something at `out`.
@@ -47,8 +51,10 @@ def pack(card: Card, find_weights: Callable[[], Path], out: Path) -> None:
         raise AlreadyThere(f"{out} exists; remove it, or give another --out")
     with TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}-") as unfinished:
         made = Path(unfinished) / "network"
-        compiled = cache.entry(card, find_weights, Path(unfinished))
-        shutil.copytree(compiled, made / "compiled")
+        purposes: list[cache.Purpose] = ["compiled", "layers"] if every_layer else ["compiled"]
+        for purpose in purposes:
+            entry = cache.entry(card, find_weights, Path(unfinished), purpose)
+            shutil.copytree(entry, made / purpose)
         OpenVinoEngine(card.name, made / "compiled", "f32", cores=1).close()
         _copy_words(card, made)
         folder.save(card, made)
@@ -77,12 +83,15 @@ def _main() -> None:
     )
     parser.add_argument("--mirror", help="address of a folder to fetch weights from first")
     parser.add_argument("--out", required=True, type=Path, help="the network folder to make")
+    parser.add_argument(
+        "--every-layer", action="store_true", help="for features of any layer: twice the size"
+    )
     given = parser.parse_args()
     logging.basicConfig(level="INFO", format="%(message)s")
     try:
         card = zoo.card(given.model, given.input_size)
         find = partial(weights.find, card, given=given.weights, mirror=given.mirror)
-        pack(card, find, given.out)
+        pack(card, find, given.out, given.every_layer)
     except ShiwuError as error:
         sys.exit(f"{given.model} can't be packed: {error}")
 

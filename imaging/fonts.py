@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,6 +46,7 @@ _FONTCONFIG_CHOICES = 8
 _NO_CHARACTER = "\U0010fffe"
 _SAMPLE_PX = 24
 
+_looking = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
@@ -92,9 +94,14 @@ def finding(text: str) -> dict[str, Face]:
     return found
 
 
-@lru_cache(maxsize=1)
 def faces() -> tuple[Face, ...]:
-    """The fonts that there are, Pillow's own first; looked for once."""
+    """The fonts that there are, Pillow's own first; looked for once, however many ask at once."""
+    with _looking:
+        return _found()
+
+
+@lru_cache(maxsize=1)
+def _found() -> tuple[Face, ...]:
     return tuple(dict.fromkeys([Face(), *_named_by_fontconfig(), *known()]))
 
 

@@ -47,22 +47,37 @@ def overlay(
     """The photo with the map on it, smooth between the map's places.
 
     Args:
-        photo: RGB, upright; it is left as it is.
+        photo: RGB, upright; it is drawn on.
         heat: shape (rows, columns), 0 (cold) to 1.
         area: left, top, right and bottom of the map on the photo, in the photo's pixels; each
             place lies in the middle of its cell. It may reach over the photo. None: all of it.
         seen: the part of the photo that the map speaks of; the rest is darkened. None: all of it.
+
+    Returns:
+        The same picture.
     """
     whole = (0.0, 0.0, float(photo.width), float(photo.height))
     left, top = (math.floor(side) for side in (seen or whole)[:2])
     right, bottom = (math.ceil(side) for side in (seen or whole)[2:])
     strength = enlarged(heat, area or whole, (left, top, right, bottom))
-    red, green, blue, cover = (strength.point(table) for table in _tables())
-    looked_at = photo.crop((left, top, right, bottom))
-    looked_at.paste(Image.merge("RGB", (red, green, blue)), mask=cover)
-    laid = photo.point([round(_UNSEEN * level) for level in range(256)] * 3)
-    laid.paste(looked_at, (left, top))
-    return laid
+    strength.putpalette(_palette(), "RGBA")
+    colour = strength.convert("RGBA")
+    photo.paste(colour, (left, top), mask=colour)
+    for part in (
+        (0, 0, photo.width, top),
+        (0, bottom, photo.width, photo.height),
+        (0, top, left, bottom),
+        (right, top, photo.width, bottom),
+    ):
+        _darken(photo, part)
+    return photo
+
+
+def _darken(photo: Image.Image, part: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = part
+    if left < right and top < bottom:
+        lit = photo.crop(part)
+        photo.paste(Image.blend(Image.new("RGB", lit.size), lit, _UNSEEN), part)
 
 
 def colours(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -99,9 +114,8 @@ def enlarged(heat: NDArray[np.float32], area: Box, seen: tuple[int, int, int, in
 
 
 @cache
-def _tables() -> tuple[list[int], list[int], list[int], list[int]]:
+def _palette() -> bytes:
     """Red, green, blue and cover of each of 256 heats."""
     heat = np.linspace(0, 1, 256)
-    red, green, blue = colours(heat).T.tolist()
-    cover = np.round(255 * _MOST_COVER * heat).astype(int).tolist()
-    return red, green, blue, cover
+    cover = np.round(255 * _MOST_COVER * heat).astype(np.uint8)
+    return np.column_stack([colours(heat), cover]).tobytes()

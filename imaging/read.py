@@ -9,7 +9,7 @@ Everything may be called from several threads at once; decoding and resizing rel
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -111,19 +111,65 @@ def read(data: bytes, limits: Limits = Limits(), at_least: int | None = None) ->
     Raises:
         UnsupportedImage, PictureTooLarge, BrokenImage: with a sentence for the sender.
     """
+    (photo,) = read_in_sizes(data, limits, [at_least])
+    return photo
+
+
+def read_in_sizes(
+    data: bytes, limits: Limits, sides: Sequence[int | None]
+) -> tuple[Image.Image, ...]:
+    """The photo as `read` gives it for each `at_least` of `sides`, decoded as seldom as can be.
+
+    Only a JPEG is decoded more than once, and only if the sides need different scales of it. Two
+    of the photos may be one object.
+
+    Raises:
+        UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`.
+    """
     _check_bytes(data, limits)
     kind = _kind(data)
+    pictures = _decoded(kind, data, limits, sides)
+    with _refusing(kind, data, limits):
+        photos = [plain(*one) for one in zip(pictures, sides, strict=True)]
+    photos = [
+        _upright(to_srgb(photo, picture.info.get("icc_profile")), _orientation(picture, kind))
+        for photo, picture in zip(photos, pictures, strict=True)
+    ]
+    for photo in photos:
+        photo.info.clear()
+    return tuple(photos)
+
+
+def _decoded(
+    kind: str, data: bytes, limits: Limits, sides: Sequence[int | None]
+) -> list[ImageFile.ImageFile]:
+    """For each side a picture with its pixels there, a JPEG by a whole factor smaller."""
+    if kind != "JPEG":
+        picture = _opened(kind, data, limits)
+        with _refusing(kind, data, limits):
+            _load(picture)
+        return [picture] * len(sides)
+    scales: dict[tuple[int, int], ImageFile.ImageFile] = {}
+    pictures = []
+    for at_least in sides:
+        picture = _opened(kind, data, limits)
+        with _refusing(kind, data, limits):
+            if at_least:
+                picture.draft(None, (at_least, at_least))
+        pictures.append(scales.setdefault(picture.size, picture))
+    with _refusing(kind, data, limits):
+        for picture in scales.values():
+            _load(picture)
+    return pictures
+
+
+def _opened(kind: str, data: bytes, limits: Limits) -> ImageFile.ImageFile:
+    """What its head says, within the limits; no pixel is decoded yet."""
     with _refusing(kind, data, limits):
         picture = _decoder(kind)(guarded(kind, data))
         check_tiles(picture.info.get("tiling"))
     _check_pixels(picture.size, limits)
-    with _refusing(kind, data, limits):
-        _load(picture, at_least)
-        photo = plain(picture, at_least)
-    photo = to_srgb(photo, picture.info.get("icc_profile"))
-    photo = _upright(photo, _orientation(picture, kind))
-    photo.info.clear()
-    return photo
+    return picture
 
 
 def _check_bytes(data: bytes, limits: Limits) -> None:
@@ -201,10 +247,8 @@ def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def _load(picture: ImageFile.ImageFile, at_least: int | None) -> None:
-    """Decode the pixels, a JPEG by whole factors smaller where that is enough."""
-    if isinstance(picture, JpegImagePlugin.JpegImageFile) and at_least:
-        picture.draft(None, (at_least, at_least))
+def _load(picture: ImageFile.ImageFile) -> None:
+    """Decode the pixels."""
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         # Else Pillow unpacks all EXIF and GPS tags after the pixels (2 million fractions: 5 s).
         picture.is_animated = True

@@ -50,7 +50,9 @@ def build(card: Card, weights: Path | None) -> "keras.Model":
         NotItsWeights: the file can't be read, or holds another network's weights.
     """
     import keras
+    from keras.src.utils.naming import reset_uids  # Keras has no public way
 
+    reset_uids()  # else a layer's name depends on which networks were built before in this process
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     pixels = keras.Input((card.input_size, card.input_size, 3), dtype="uint8", name="pixels")

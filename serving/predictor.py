@@ -1,37 +1,32 @@
 """A photo to an answer: the queue, imaging, an engine and the ranking, tied together."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
-from engines.engine import Engine
-from errors import RequestError, SettingsError
+import numpy as np
+
+from engines.engine import Pixels, Probabilities
+from errors import RequestError
 from imaging.fit import Fit, fit
 from imaging.hints import check
 from imaging.read import Limits, read
 from imaging.write import jpeg
 from models.card import Card, FitMode
-from models.labels import Label
-from serving.answer import Answer, Naming, Timings, calibrate, hint, judge, rank
+from serving.answer import Answer, Timings, calibrate, hint, judge, rank
 from serving.drawn import Drawing, Drawn
+from serving.forms import NotReady
 from serving.queue import Job, Place, Queue
+from serving.shelf import Network, Shelf, resident_bytes
 
-_log = logging.getLogger(__name__)
+Form = TypeVar("Form")
 
 # What makes answers right 95 times in 100 on unseen photos (docs/accuracy.md).
 CERTAIN_AT = 0.9
-
-
-class NotReady(RequestError):
-    """The networks are still being loaded, or the service is going down."""
-
-    retry_after_s = 1
-
-
-class NotLoaded(RequestError):
-    """The network asked for is not among those being served."""
+# Seconds that a request waits for another form of a network before it is asked to come again.
+FORM_WITHIN_S = 5.0
 
 
 class TooManyPhotos(RequestError):
@@ -49,20 +44,6 @@ class Options:
     lang: str = "en"
 
 
-@dataclass(frozen=True)
-class Network:
-    """A network being served."""
-
-    card: Card
-    naming: Naming
-    engine: Engine
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """Its classes in English, by class index."""
-        return self.naming.labels["en"]
-
-
 class Predictor:
     """Answers photos with the networks it was given, once `load` has returned."""
 
@@ -76,6 +57,8 @@ class Predictor:
         limits: Limits,
         fit: FitMode | None,
         certain_at: float = CERTAIN_AT,
+        on_request: Sequence[Card] = (),
+        memory: int | None = None,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -87,46 +70,33 @@ class Predictor:
             limits: what a photo may measure.
             fit: how a photo becomes a square when a request doesn't say; None: as the card says.
             certain_at: the probability, 0.5-1, from which an answer is said.
+            on_request: networks that are loaded when they are first asked for.
+            memory: bytes that all networks may take together; None: as many as there are.
+
+        Raises:
+            SettingsError: two networks of one name, or more at the start than there is room for.
         """
-        self.cards = {card.name: card for card in cards}
-        if len(self.cards) < len(cards):
-            named = ", ".join(card.name for card in cards)
-            raise SettingsError(f"two networks have one name ({named}); give each its own")
+        self.shelf = Shelf(cards, load, on_request, memory)
         self.default = cards[0].name
-        self.networks: dict[str, Network] = {}
         self.limits = limits
         self._fit = fit
         self._certain_at = certain_at
         self.queue = queue
-        self._load = load
         self.deadline_s = deadline_s
         self._draining = False
 
     def load(self) -> None:
-        """Load every network, one after the other, on this thread.
+        """Load the networks of the start, one after the other, on this thread.
 
         Raises:
             SettingsError, EngineError: a network can't be served.
         """
-        for name, card in self.cards.items():
-            begun = time.monotonic()
-            network = self._load(card)
-            said = network.engine.description
-            _log.info(
-                "%s loaded in %.2f s: %s engine, %s, answers within %.1g of the reference",
-                name,
-                time.monotonic() - begun,
-                said.engine,
-                said.precision,
-                said.difference,
-                extra={"model": name, **vars(said)},
-            )
-            self.networks = {**self.networks, name: network}
+        self.shelf.load()
 
     @property
     def is_ready(self) -> bool:
-        """Whether every network is loaded and the service isn't going down."""
-        return len(self.networks) == len(self.cards) and not self._draining
+        """Whether the networks of the start are loaded and the service isn't going down."""
+        return self.shelf.started and not self._draining
 
     def drain(self) -> None:
         """Stop being ready; what comes all the same is still answered."""
@@ -136,23 +106,17 @@ class Predictor:
         """Answer what waits, then let go of threads and networks."""
         self.drain()
         self.queue.close()
-        for network in self.networks.values():
+        for network in self.shelf.networks.values():
             network.engine.close()
 
     def network(self, name: str | None) -> Network:
         """The network of that name; the default one for None.
 
         Raises:
-            NotReady: it is still being loaded.
+            NotReady: it is being loaded; from now on, if it wasn't.
             NotLoaded: it isn't served here.
         """
-        name = name or self.default
-        if name not in self.cards:
-            served = ", ".join(self.cards)
-            raise NotLoaded(f"model={name[:40]!r} is not served here; served: {served}")
-        if name not in self.networks:
-            raise NotReady(f"{name} is still being loaded; try again in a moment")
-        return self.networks[name]
+        return self.shelf.get(name or self.default)
 
     def predict(
         self, photos: Sequence[bytes], options: Options = Options(), place: Place | None = None
@@ -168,13 +132,55 @@ class Predictor:
             TooManyPhotos, Busy, NotReady, NotLoaded: the request as a whole can't be taken.
             EngineError: our fault.
         """
-        if len(photos) > self.queue.capacity:
-            raise TooManyPhotos(
-                f"{len(photos)} photos came, and one request may bring {self.queue.capacity} "
-                "(SHIWU_QUEUE); send the others in another"
-            )
+        self.require_places(len(photos))
         works = [self._walk(photo, options) for photo in photos]
         return [_result(job) for job in self.queue.put(works, self.deadline_s, place)]
+
+    def probabilities(
+        self, pictures: Sequence[bytes | Pixels], model: str | None, place: Place | None = None
+    ) -> list[Probabilities]:
+        """Each picture's calibrated probabilities, float32 (classes,), by class index.
+
+        Args:
+            pictures: encoded photos, or pixels as the network sees them: uint8 RGB,
+                (size, size, 3).
+            model: the network; None for the default one.
+            place: the place that was held for them.
+
+        Raises:
+            RequestError: any of them can't be read, or there is no place for all of them.
+        """
+        self.require_places(len(pictures))
+        network = self.network(model)
+        how = self.how_to_fit(network.card, None)
+        works = [partial(_probabilities, one, network, how, self.limits) for one in pictures]
+        return [job.result() for job in self.queue.put(works, self.deadline_s, place)]
+
+    def form(
+        self,
+        network: Network,
+        purpose: str,
+        make: Callable[[], Form],
+        place: Place | None = None,
+        within_s: float = FORM_WITHIN_S,
+    ) -> Form:
+        """Another form of a network (`serving.forms`), made now if nobody has asked for it before.
+
+        Who has to wait for it gives back the place in the queue meanwhile.
+
+        Raises:
+            NotReady: it is still being made.
+            Exception: whatever `make` raised.
+        """
+
+        def make_in_room() -> Form:
+            self.shelf.make_room(resident_bytes(network.card), keep=network.card.name)
+            return make()
+
+        if place is not None and not network.forms.is_made(purpose):
+            place.release()
+        made: Form = network.forms.get(purpose, make_in_room, min(self.deadline_s, within_s))
+        return made
 
     def upright_jpeg(self, photo: bytes, width: int | None, place: Place | None = None) -> bytes:
         """The photo as an upright JPEG without metadata, `width` pixels wide at most.
@@ -196,7 +202,7 @@ class Predictor:
             Busy: the queue is full.
             NotReady: no network is loaded yet.
         """
-        if not self.networks:
+        if not (self.shelf.started or self.shelf.networks):
             raise NotReady(f"{self.default} is still being loaded; try again in a moment")
         return self.queue.reserve()
 
@@ -218,6 +224,18 @@ class Predictor:
     def how_to_fit(self, card: Card, mode: FitMode | None) -> Fit:
         """How a photo becomes the square of a network, as a request asks: None, if it doesn't."""
         return Fit(card.input_size, mode or self._fit or card.mode, card.crop, card.interpolation)
+
+    def require_places(self, count: int) -> None:
+        """Refuse a request with more photos than may wait at all.
+
+        Raises:
+            TooManyPhotos: it brings so many.
+        """
+        if count > self.queue.capacity:
+            raise TooManyPhotos(
+                f"{count} photos came, and one request may bring {self.queue.capacity} "
+                "(SHIWU_QUEUE); send the others in another"
+            )
 
     def _walk(self, photo: bytes, options: Options) -> "_Walk":
         network = self.network(options.model)
@@ -259,6 +277,14 @@ def _result(job: Job[Answer]) -> Answer | RequestError:
     except RequestError as error:
         return error.with_traceback(None)  # its frames hold the photo
     return replace(answer, timings=replace(answer.timings, wait_s=job.waited_s))
+
+
+def _probabilities(
+    picture: bytes | Pixels, network: Network, how: Fit, limits: Limits
+) -> Probabilities:
+    if isinstance(picture, bytes):
+        picture = np.asarray(fit(read(picture, limits, at_least=how.decode_side), how))
+    return calibrate(network.engine.run(picture[None])[0], network.card.temperature)
 
 
 def _upright_jpeg(photo: bytes, width: int | None, limits: Limits) -> bytes:

@@ -14,11 +14,13 @@ from PIL import Image
 
 from engines.cache import seal
 from engines.check import Checks, pictures
+from engines.layers import Layer, Layers
 from models import folder
 from models.card import Card
 
 SIZE = 32
 CLASSES = (("c0", "red"), ("c1", "green"), ("c2", "blue"))
+LAYERS = Layers("mean", (Layer("mean", "Mean", (3,)), Layer("probabilities", "Softmax", (3,))))
 
 
 def answer(batch: np.ndarray) -> np.ndarray:
@@ -38,6 +40,7 @@ def colours(where: Path, name: str = "Colours") -> Path:
     openvino.save_model(_graph(), compiled / "network.xml", compress_to_fp16=False)
     shown = pictures(SIZE)
     Checks(shown, answer(shown)).save(compiled / "checks.npz")
+    LAYERS.save(compiled / "layers.json")
     seal(compiled, key="made in a test")
     return where
 

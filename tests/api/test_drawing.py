@@ -12,6 +12,7 @@ from imaging.draw import LEAST_WIDTH_PX, Line
 from imaging.read import read
 from imaging.write import jpeg
 from serving import drawn
+from tests.api.counted import photos_counted
 from tests.small import colours, photo
 
 JSON = {"Accept": "application/json"}
@@ -134,6 +135,8 @@ def test_all_others_get_the_picture(client, accept):
         ("draw=labels&class=c0", "the option class goes with draw=heatmap"),
         ("draw=heatmap&top=2", "the option top goes with draw=labels"),
         ("top=2", "the option top goes with draw=labels"),
+        ("draw=heatmap&lang=zh", "the option lang goes with draw=labels"),
+        ("lang=zh", "the option lang goes with draw=labels"),
         ("draw=heatmap&class=n1", "class='n1' is no class of Colours"),
         ("model=Colours", "the option model goes with draw=labels or draw=heatmap"),
         ("draw=labels&model=Nothing", "model='Nothing' is not served here; served: Colours"),
@@ -160,6 +163,24 @@ def test_a_drawing_is_counted_among_the_photos_answered(client):
     before = counted()
     post(client, "/image?draw=labels")
     assert counted() != before
+
+
+@pytest.mark.parametrize("query", ["", "?draw=labels", "?draw=heatmap"])
+def test_each_photo_that_came_is_counted_by_what_became_of_it(client, query):
+    """So a shop that sends broken photos is seen, whichever picture of them it asks for."""
+    before = photos_counted(client)
+    post(client, f"/image{query}")
+    post(client, f"/image{query}", b"no picture")
+    post(client, f"/image{query}", photo("red")[:-200])
+    counted = photos_counted(client) - before
+    assert counted == {"ok": 1, "unsupported_image": 1, "broken_image": 1}
+
+
+def test_a_request_that_cannot_be_taken_counts_no_photo(client):
+    before = photos_counted(client)
+    assert post(client, "/image?draw=heatmap&class=none").status_code == 400
+    assert post(client, "/image?draw=labels&model=none").status_code == 400
+    assert photos_counted(client) == before
 
 
 def test_a_side_too_long_for_a_jpeg_is_refused_and_no_fault_of_ours(client):

@@ -10,6 +10,7 @@ from openvino import opset13 as ops
 from PIL import Image
 
 from engines.cache import seal
+from tests.api.counted import photos_counted
 from tests.small import CLASSES, SIZE, colours, photo
 
 JSON = {"Accept": "application/json"}
@@ -222,31 +223,46 @@ def test_ten_at_once_are_all_answered_and_the_network_is_prepared_once(make_app,
         replies.append(post(app.test_client(), "/explain", content, headers=JSON))
 
     threads = [threading.Thread(target=ask) for _ in range(10)]
-    with caplog.at_level("INFO", "serving.explain"):
+    with caplog.at_level("INFO", "serving.forms"):
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert [reply.status_code for reply in replies] == [200] * 10
     assert len({reply.data for reply in replies}) == 1
-    assert caplog.text.count("Colours prepared to explain") == 1
+    assert caplog.text.count("Colours prepared for explaining") == 1
 
 
 def test_metrics_and_the_log_count_explanations_as_photos(make_app, caplog):
     client = make_app().test_client()
-    before = photos_answered(client)
+    before = photos_counted(client)
     with caplog.at_level("INFO", "shiwu.request"):
         post(client, "/explain", photo("red"))
-    assert photos_answered(client) == before + 1
+    assert photos_counted(client) - before == {"ok": 1}
     (record,) = (r for r in caplog.records if getattr(r, "route", "") == "/explain")
     assert (record.photos, record.status) == (1, 200)
     assert record.infer_ms > 0
 
 
-def photos_answered(client) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    found = [line for line in lines if line.startswith('shiwu_photos_total{outcome="ok"}')]
-    return float(found[0].split()[-1]) if found else 0.0
+def test_a_photo_that_cannot_be_explained_is_counted_by_its_error(client):
+    before = photos_counted(client)
+    post(client, "/explain", b"%PDF-1.7")
+    post(client, "/explain?class=none", photo("red"))
+    assert photos_counted(client) - before == {"unsupported_image": 1}
+
+
+def test_explaining_has_a_histogram_of_its_own(client):
+    """It takes longer than an answer: in one histogram with answers they would seem to be slow."""
+
+    def observed(name):
+        wanted = f'{name}_count{{model="Colours"}}'
+        lines = (x.rsplit(" ", 1) for x in client.get("/metrics").text.splitlines())
+        return sum(float(value) for key, value in lines if key == wanted)
+
+    names = [f"shiwu_{what}_seconds" for what in ("explain", "wait", "decode", "infer")]
+    before = [observed(name) for name in names]
+    post(client, "/explain", photo("red"))
+    assert [observed(name) for name in names] == [before[0] + 1, before[1] + 1, *before[2:]]
 
 
 def by_two_maps(where):

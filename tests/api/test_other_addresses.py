@@ -163,7 +163,8 @@ def test_every_address_is_described_and_every_description_has_an_address(client)
 
 
 def test_every_option_is_understood_somewhere():
-    known = {*options.PREDICT, *options.IMAGE, *options.LABELS, *options.EXPLAIN}
+    addresses = (options.PREDICT, options.IMAGE, options.LABELS, options.EXPLAIN, options.FEATURES)
+    known = {name for address in addresses for name in address}
     assert known == set(options.OPTIONS)
 
 

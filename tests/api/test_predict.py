@@ -275,7 +275,7 @@ def test_before_the_networks_are_loaded_the_answer_is_not_ready(make_app):
 def test_our_own_faults_are_500_and_tell_nothing_but_the_id(make_app, network_folder, caplog):
     """The engine is broken for real: its network is taken away."""
     app = make_app()
-    app.extensions["shiwu_predictor"].networks["Colours"].engine.close()
+    app.extensions["shiwu_predictor"].shelf.networks["Colours"].engine.close()
     try:
         status, code, message = refusal(app.test_client().post("/predict", **form(photo("red"))))
     finally:

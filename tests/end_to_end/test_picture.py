@@ -1,12 +1,16 @@
 """Names in two languages, and drawn on the photo, from the real service with the real network."""
 
 import io
+import os
+import time
 
 import pytest
 from PIL import Image, ImageChops
 
 from imaging import draw
 from imaging.draw import Line
+from tests.service import running
+from tests.small import colours, photo
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,23 @@ def test_a_heat_map_is_laid_on_the_whole_photo_and_kept_like_any_picture(service
     ):
         assert (picture.format, picture.size) == ("JPEG", bare.size)
         assert _difference(picture, bare).getbbox() is not None
+
+
+def test_fonts_are_looked_for_when_the_service_starts_and_not_by_the_first_who_asks(
+    tmp_path, monkeypatch
+):
+    """Where fontconfig has no cache, as in a fresh container, that takes seconds."""
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin" / "fc-match"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{asked}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    with running(tmp_path, model=colours(tmp_path / "network")) as service:
+        end = time.monotonic() + 60
+        while not (asked.exists() and asked.read_text()) and time.monotonic() < end:
+            time.sleep(0.02)
+        before = asked.read_text()
+        assert service.post("/image?draw=labels", files={"image": photo("red")}).ok
+        assert asked.read_text() == before
+        assert "zh-cn" in before

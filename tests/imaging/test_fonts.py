@@ -1,5 +1,7 @@
 """Which of the machine's fonts can write a text."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import ImageFont
@@ -41,3 +43,18 @@ def test_every_font_found_on_this_machine_opens_and_has_a_name():
     for face in fonts.faces():
         assert isinstance(face.at(20), ImageFont.FreeTypeFont)
         assert face.path is None or Path(face.path).is_file()
+
+
+def test_however_many_draw_at_once_fonts_are_looked_for_once(tmp_path, monkeypatch):
+    """The first drawings of a busy service come together."""
+    asked = tmp_path / "asked"
+    program = tmp_path / "fc-match"
+    program.write_text(f'#!/bin/sh\necho asked >> "{asked}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    fonts._found.cache_clear()
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: fonts.faces(), range(8)))
+    fonts._found.cache_clear()  # others are to find this machine's
+    assert asked.read_text() == "asked\n"
+    assert found == [found[0]] * 8

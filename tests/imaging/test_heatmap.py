@@ -88,10 +88,13 @@ def test_a_map_may_reach_over_the_photo_or_end_before_it():
     assert before[-1, -1] == 0
 
 
-def test_the_photo_itself_is_left_alone():
-    photo = grey(20, 20)
-    overlay(photo, hot_at(3, 3), None, (5, 5, 15, 15))
-    assert (np.asarray(photo) == GREY[0]).all()
+def test_what_the_network_did_not_look_at_keeps_six_tenths_of_its_light():
+    """On all four sides, and no pixel twice."""
+    laid = np.asarray(overlay(grey(50, 40), np.zeros((2, 2), np.float32), None, (10, 5, 35, 30)))
+    assert (laid[5:30, 10:35] == GREY[0]).all()
+    outside = np.ones((40, 50), bool)
+    outside[5:30, 10:35] = False
+    assert np.unique(laid[outside]).tolist() == pytest.approx([0.6 * GREY[0]], abs=1)
 
 
 @given(

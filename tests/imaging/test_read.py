@@ -14,7 +14,14 @@ from PIL import Image, ImageOps
 
 from errors import RequestError
 from imaging.fit import Fit, fit
-from imaging.read import BrokenImage, Limits, PictureTooLarge, UnsupportedImage, read
+from imaging.read import (
+    BrokenImage,
+    Limits,
+    PictureTooLarge,
+    UnsupportedImage,
+    read,
+    read_in_sizes,
+)
 from tests.imaging.pictures import (
     chunk,
     distance,
@@ -351,6 +358,37 @@ def test_other_large_pictures_are_reduced_before_their_colours(form):
 
 
 # ---------------------------------------------------------------- as a part of a service
+
+
+IN_SIZES = {
+    "a JPEG that needs two scales": ("JPEG", (500, 375), {}),
+    "a JPEG at its smallest scale for both": ("JPEG", (2500, 2400), {}),
+    "a sideways JPEG with odd sides": ("JPEG", (2501, 2403), {"exif": exif(6)}),
+    "a greyscale JPEG": ("JPEG", (800, 700), {"grey": True}),
+    "a PNG": ("PNG", (1001, 703), {"exif": exif(6)}),
+    "a turned TIFF": ("TIFF", (701, 500), {"exif": exif(8)}),
+    "a HEIF": ("HEIF", (700, 500), {}),
+}
+
+
+@pytest.mark.parametrize(("form", "size", "options"), IN_SIZES.values(), ids=IN_SIZES)
+def test_a_photo_read_in_two_sizes_is_what_reading_it_twice_gives(form, size, options):
+    """So an explanation's probability is that of /predict, to the digit."""
+    options = dict(options)
+    photo = scene(*size).convert("L" if options.pop("grey", False) else "RGB")
+    data = encoded(photo, form, **options)
+    for sides in ((91, 280), (280, None), (320, 320)):
+        photos = read_in_sizes(data, Limits(), sides)
+        for one, side in zip(photos, sides, strict=True):
+            assert one.info == {}
+            assert np.array_equal(pixels(one), pixels(read(data, at_least=side)))
+
+
+def test_a_picture_with_one_transparent_grey_can_be_read_in_two_sizes():
+    """Its grey is given in the file's own bits, and must be brought to 8 of them only once."""
+    data = png(600, 400, 2, 0, [b"\x1b" * 150] * 400, chunk(b"tRNS", b"\0\x01"))
+    for one in read_in_sizes(data, Limits(), (300, None)):
+        assert np.array_equal(np.unique(pixels(one)), [0, 170, 255])
 
 
 def test_many_threads_may_read_at_once():

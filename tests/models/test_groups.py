@@ -58,6 +58,31 @@ def test_no_two_groups_have_one_name(language):
     assert [name for name, times in names.items() if times > 1] == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_group_has_the_name_of_a_class_only_if_that_is_in_it(language):
+    """`amphibian` was a frog or a salamander, and a car that swims."""
+    classes = {
+        one.label.lower(): path for one, path in zip(labels.read("imagenet1k", language), PATHS)
+    }
+    same = [group for group in groups.read(language) if group.label.lower() in classes]
+    assert [one.id for one in same if one.id not in classes[one.label.lower()]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("half_track", "vehicle"),  # of an army, not of a farm
+        ("paper_towel", "household"),  # of kitchens, too
+        ("envelope", "stationery"),
+        ("pick", "musical_instrument"),  # as a drumstick
+    ],
+)
+def test_a_class_is_in_the_group_where_people_would_look_for_it(name, group):
+    """Where WordNet has no word for it, or another one than people."""
+    path = dict(zip((one.label for one in IMAGENET), PATHS))
+    assert path[name][0] == group
+
+
 def test_groups_and_classes_share_no_id():
     """One field of an answer holds either."""
     assert not set(PARENTS) & {one.id for one in IMAGENET}
@@ -165,7 +190,7 @@ EXCEPTIONS = {
     "chair": {"-toilet_seat": "nobody's idea of a chair"},
     "bottle": {"+pitcher": "looks like a jug, which is a bottle to WordNet"},
     "clock": {"-parking_meter": "stands in the street"},
-    "musical_instrument": {"+drumstick": "a part of one", "+whistle": "blown like one"},
+    "musical_instrument": {"+drumstick": "a part of one", "+pick": "plucks one", "+whistle": "blown like one"},
     "strings": {"-grand_piano": "played by its keys", "-upright": "played by its keys"},
     "wind": {"+whistle": "blown", "-organ": "played by its keys"},
     "keyboard": {"-accordion": "a wind instrument first"},

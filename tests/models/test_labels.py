@@ -19,8 +19,9 @@ def boxed(tmp_path):
     return card, tmp_path / "labels.tsv"
 
 
-# Keras names each of these pairs with one word.
+# Keras names each of these pairs with one word, or with words that only a capital tells apart.
 NAMED_APART = {
+    "n02113186": "Cardigan_corgi",
     "n02012849": "crane_bird",
     "n03126707": "crane_machine",
     "n03710637": "maillot_leotard",
@@ -41,8 +42,9 @@ def test_only_names_that_keras_gives_twice_are_changed(shared):
     """An exception that isn't needed would break a client for nothing."""
     index = json.loads((shared / "data" / "imagenet_class_index.json").read_text())
 
-    counts = Counter(label for _, label in index.values())
-    assert {wnid for wnid, label in index.values() if counts[label] > 1} == set(NAMED_APART)
+    counts = Counter(label.lower() for _, label in index.values())
+    twice = {wnid for wnid, label in index.values() if counts[label.lower()] > 1}
+    assert twice - {"n02963159"} == set(NAMED_APART)  # the cardigan that is worn keeps its name
 
 
 def test_two_classes_share_neither_id_nor_label():

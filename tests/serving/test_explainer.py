@@ -12,9 +12,11 @@ from imaging.fit import Fit
 from imaging.read import Limits
 from models import folder
 from serving.answer import Naming
-from serving.explain import Asked, Explainer, area_of, heat_of
-from serving.predictor import Network, NotReady, Predictor
+from serving.explain import Explainer, area_of, heat_of
+from serving.forms import NotReady
+from serving.predictor import Predictor
 from serving.queue import Queue
+from serving.shelf import Network
 from tests.small import colours, photo
 
 
@@ -84,7 +86,7 @@ def test_who_waits_longer_than_the_deadline_is_told_to_come_again(predictor_of, 
     explainer = Explainer(predictor_of(folders[:1], engine, deadline_s=0.2))
     for _ in range(2):
         begun = time.monotonic()
-        with pytest.raises(NotReady, match="One is being prepared to explain") as refused:
+        with pytest.raises(NotReady, match="One is being prepared for explaining") as refused:
             explainer.explain(photo("red"))
         assert time.monotonic() - begun >= 0.2
         assert refused.value.retry_after_s >= 1
@@ -110,17 +112,6 @@ def test_what_failed_for_want_of_memory_is_tried_again(predictor_of, folders):
     with pytest.raises(MemoryError):
         explainer.explain(photo("red"))
     assert explainer.explain(photo("red")).prediction.id == "c0"
-
-
-def test_only_so_many_networks_are_kept_and_the_longest_unasked_goes_first(
-    predictor_of, folders, caplog
-):
-    explainer = Explainer(predictor_of(folders), kept=2)
-    with caplog.at_level("INFO", "serving.explain"):
-        for name in ("One", "Two", "One", "Three", "One", "Two"):
-            assert explainer.explain(photo("red"), Asked(model=name)).model == name
-    prepared = [record.getMessage().split()[0] for record in caplog.records]
-    assert prepared == ["One", "Two", "Three", "Two"]
 
 
 def test_heat_is_the_share_of_the_strongest_and_nothing_is_below_cold():

@@ -1,0 +1,238 @@
+"""Tensors as the Open Inference Protocol, version 2, sends them: in JSON, or as bytes behind it.
+
+The protocol: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol;
+the bytes: its binary tensor data extension. `BYTES` is the type of encoded photos and of texts.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.upload import base64_photo
+from engines.engine import Pixels
+from errors import RequestError
+
+# Bytes of JSON in one request: a number in a list takes ten times its text once it is read.
+MAX_JSON = 8 * 2**20
+_NUMBERS: dict[str, np.dtype[Any]] = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4")}
+_KINDS = ("BYTES", *_NUMBERS)
+
+
+class BadTensor(RequestError):
+    """A tensor is not what its description says, or none that a network here takes."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor that goes out: FP32 as float32, BYTES as a list of texts per row."""
+
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    data: NDArray[np.float32] | Sequence[str]
+
+    def as_list(self) -> list[Any]:
+        """Its numbers or texts in order, for JSON."""
+        if isinstance(self.data, np.ndarray):  # by way of text: the shortest that is the same
+            numbers: list[float] = self.data.ravel().astype(str).astype(float).tolist()
+            return numbers
+        return list(self.data)
+
+    def as_bytes(self) -> bytes:
+        """Its numbers little-endian; of each text its length in four bytes, and itself."""
+        if isinstance(self.data, np.ndarray):
+            return self.data.astype("<f4").tobytes()
+        encoded = [text.encode() for text in self.data]
+        return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
+
+
+def pictures(said: dict[str, Any], tail: bytes, size: int) -> list[bytes | Pixels]:
+    """The pictures in a request's one input.
+
+    Args:
+        said: the request's JSON.
+        tail: the bytes behind it.
+        size: side of the square that the network sees.
+
+    Returns:
+        encoded photos of a BYTES tensor; of others pixels, uint8 RGB, (size, size, 3) each.
+
+    Raises:
+        BadTensor: in words.
+    """
+    given = _one_input(said)
+    kind: Any = given.get("datatype")
+    shape: Any = given.get("shape")
+    if kind not in _KINDS:
+        raise BadTensor(
+            f"the input's datatype is {str(kind)[:20]!r}; taken are BYTES (encoded photos), and "
+            f"UINT8 or FP32 (pixels from 0 to 255, shape [photos, {size}, {size}, 3])"
+        )
+    if not _is_shape(shape) or (kind == "BYTES" and math.prod(shape[1:]) != 1):
+        raise BadTensor(f"the input's shape is {str(shape)[:60]}; for photos in BYTES it is [n]")
+    if kind != "BYTES" and shape[1:] != [size, size, 3]:
+        raise BadTensor(
+            f"the input's shape is {str(shape)[:60]}; pixels for this network come as "
+            f"[photos, {size}, {size}, 3], RGB"
+        )
+    data = _data(given, tail)
+    return _photos(data, shape[0]) if kind == "BYTES" else list(_pixels(data, kind, shape))
+
+
+def _one_input(said: dict[str, Any]) -> dict[str, Any]:
+    inputs = said.get("inputs")
+    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
+        raise BadTensor('the request needs "inputs", a list with one tensor')
+    given: dict[str, Any] = inputs[0]
+    return given
+
+
+def _is_shape(shape: object) -> bool:
+    return (
+        isinstance(shape, list)
+        and 1 <= len(shape) <= 4
+        and all(type(length) is int and 0 < length < 2**31 for length in shape)
+    )
+
+
+def _data(given: dict[str, Any], tail: bytes) -> bytes | list[Any]:
+    """What the tensor holds: the bytes behind the JSON, or the list in it, flattened."""
+    size = _parameters(given).get("binary_data_size")
+    if size is None:
+        if not isinstance(given.get("data"), list):
+            raise BadTensor('the input has neither "data", a list, nor "binary_data_size"')
+        return _flat(given["data"])
+    if size != len(tail):
+        raise BadTensor(
+            f"binary_data_size is {str(size)[:20]}, and {len(tail)} bytes came behind the JSON; "
+            "the header Inference-Header-Content-Length says where the JSON ends"
+        )
+    return tail
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    """Tensors in JSON may be nested like their shape, or flat."""
+    for _ in range(3):
+        if data and all(isinstance(part, list) for part in data):
+            data = [item for part in data for item in part]
+    return data
+
+
+def _photos(data: bytes | list[Any], count: int) -> list[bytes | Pixels]:
+    found: list[bytes | Pixels]
+    if isinstance(data, list):
+        found = [base64_photo(text) for text in data]
+    else:
+        found, at = [], 0
+        while at + 4 <= len(data):
+            (length,) = struct.unpack_from("<I", data, at)
+            found.append(data[at + 4 : at + 4 + length])
+            at += 4 + length
+        if at != len(data):
+            raise BadTensor("the bytes of the input end in the middle of a photo")
+    if len(found) != count:
+        raise BadTensor(f"the input's shape says {count} photos, and {len(found)} came")
+    return found
+
+
+def _pixels(data: bytes | list[Any], kind: str, shape: list[int]) -> Pixels:
+    array: NDArray[Any]
+    try:
+        array = np.array(data) if isinstance(data, list) else np.frombuffer(data, _NUMBERS[kind])
+    except ValueError as error:
+        raise BadTensor("the input's data are no numbers in the shape that it says") from error
+    if array.size != math.prod(shape) or array.ndim != 1 or array.dtype.kind not in "uif":
+        raise BadTensor(f"the input's shape says {math.prod(shape)} numbers; {array.size} came")
+    if not (array.min() >= 0 and array.max() <= 255):  # false for what is no number, too
+        raise BadTensor("pixels are numbers from 0 to 255; send them as the photo has them")
+    pixels: Pixels = np.rint(array).astype(np.uint8).reshape(shape)
+    return pixels
+
+
+def wanted(said: dict[str, Any], known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The outputs that a request asks for, all if it doesn't say: names and their parameters.
+
+    Raises:
+        BadTensor: one is unknown, or isn't described as it should be.
+    """
+    every = bool(_parameters(said).get("binary_data_output", False))
+    outputs = said.get("outputs")
+    if outputs is None:
+        return {name: {"binary_data": every} for name in known}
+    if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
+        raise BadTensor('"outputs" is a list of objects, each with a "name"')
+    strange = [one.get("name") for one in outputs if one.get("name") not in known]
+    if strange:
+        raise BadTensor(
+            f"there is no output {str(strange[0])[:40]!r}; there are {', '.join(known)}"
+        )
+    return {one["name"]: {"binary_data": every, **_parameters(one)} for one in outputs}
+
+
+def split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], bytes]:
+    """A request's JSON and the bytes behind it.
+
+    Args:
+        body: the whole body.
+        header_length: the header Inference-Header-Content-Length; None: all of it is JSON.
+
+    Raises:
+        BadTensor: it is no JSON object, or not as long as the header says.
+    """
+    length = len(body)
+    if header_length is not None:
+        length = int(header_length) if header_length.isdecimal() else -1
+        if not 0 <= length <= len(body):
+            raise BadTensor(
+                f"Inference-Header-Content-Length is {header_length[:20]!r}, and the body has "
+                f"{len(body)} bytes"
+            )
+    if length > MAX_JSON:
+        raise BadTensor(
+            f"the JSON has {length:,} bytes, and at most {MAX_JSON:,} are read; send the tensor as "
+            "bytes behind it (binary_data_size)"
+        )
+    try:
+        said = json.loads(body[:length])
+    except (ValueError, RecursionError) as error:
+        raise BadTensor("the request is not JSON") from error
+    if not isinstance(said, dict):
+        raise BadTensor("the request's JSON is no object")
+    return said, body[length:]
+
+
+def joined(reply: dict[str, Any], tensors: Sequence[tuple[Tensor, bool]]) -> tuple[bytes, int]:
+    """A reply's body, and how many bytes of it are JSON.
+
+    Args:
+        reply: its JSON but for the outputs.
+        tensors: the outputs, and whether each goes as bytes.
+    """
+    outputs, tails = [], []
+    for tensor, binary in tensors:
+        output: dict[str, Any] = {
+            "name": tensor.name,
+            "datatype": tensor.datatype,
+            "shape": list(tensor.shape),
+        }
+        if binary:
+            tails.append(tensor.as_bytes())
+            output["parameters"] = {"binary_data_size": len(tails[-1])}
+        else:
+            output["data"] = tensor.as_list()
+        outputs.append(output)
+    head = json.dumps(reply | {"outputs": outputs}, ensure_ascii=False).encode()
+    return head + b"".join(tails), len(head)
+
+
+def _parameters(said: dict[str, Any]) -> dict[str, Any]:
+    parameters = said.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise BadTensor('"parameters" is an object')
+    return parameters

@@ -45,6 +45,11 @@ def page() -> str:
         "weights; *least* is the smallest input that `SHIWU_INPUT_SIZE` may ask for. Where a cell",
         "is empty, nothing is published. `python -m models show NAME` tells more.",
         "",
+        "![Accuracy against milliseconds, the area of a dot is the size of its weights]"
+        "(networks.png)",
+        "",
+        "The picture for your own machine: `python -m benchmarks.zoo`.",
+        "",
         "| name | input | least | parameters | top-1 | top-5 | depth | MB | licence | paper |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]

@@ -6,12 +6,14 @@ its memory is back before the next one is loaded.
 """
 
 import logging
+import os
 import threading
 import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engines.engine import Engine
 from errors import RequestError, SettingsError, ShiwuError
@@ -19,6 +21,7 @@ from models.card import Card
 from models.labels import Label
 from serving.answer import Naming
 from serving.forms import Forms, NotReady
+from serving.taught import Telling
 
 # How long a network that could not be loaded is left alone, and how long the last requests of one
 # that has to go are waited for.
@@ -35,11 +38,12 @@ class NotLoaded(RequestError):
 
 @dataclass(frozen=True)
 class Network:
-    """A network being served."""
+    """A network being served; `telling`, if it knows what it was not taught."""
 
     card: Card
     naming: Naming
     engine: Engine
+    telling: Telling | None = None
     forms: Forms = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +58,7 @@ class Network:
     @property
     def bytes(self) -> int:
         """What it takes of memory with all its forms, about."""
-        return resident_bytes(self.card) * (1 + len(self.forms))
+        return resident_bytes(self.card) * (1 + (self.telling is not None) + len(self.forms))
 
 
 class Shelf:
@@ -92,6 +96,7 @@ class Shelf:
         self.started = False
         self._make = load
         self._memory = memory
+        self._before = _resident_now()
         self._loaded: OrderedDict[str, Network] = OrderedDict()
         self._loading: set[str] = set()
         self._failed: dict[str, float] = {}
@@ -154,7 +159,9 @@ class Shelf:
     def _longest_unasked(self, needed: int, keep: str | None) -> threading.Event | None:
         """Take the next network that has to go off the shelf; the event says when it is gone."""
         with self._change:
-            used = sum(network.bytes for network in self._loaded.values())
+            # What they are known to take, or what the process has grown by if that is more.
+            known = sum(network.bytes for network in self._loaded.values())
+            used = max(known, _resident_now() - self._before)
             name = next((name for name in self._loaded if name != keep), None)
             if used + needed <= (self._memory or 0) or name is None:
                 return None
@@ -218,6 +225,15 @@ class Shelf:
             said.difference,
             extra={"model": name, **vars(said)},
         )
+
+
+def _resident_now() -> int:
+    """Bytes of this process in memory; 0 where the system doesn't tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def resident_bytes(card: Card) -> int:

@@ -26,6 +26,7 @@ from serving.answer import Naming
 from serving.predictor import Predictor
 from serving.queue import Queue
 from serving.shelf import Network
+from serving.taught import Telling
 from settings import Settings
 
 _HERE = Path(__file__).resolve().parent
@@ -142,4 +143,4 @@ def _load(settings: Settings, runners: int, card: Card) -> Network:
         compiled=settings.cache,
         cores=runners,
     )
-    return Network(card, Naming.of(card), engine)
+    return Network(card, Naming.of(card), engine, Telling.of(card, engine))

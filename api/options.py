@@ -107,8 +107,9 @@ LABELS = ("model", "lang")
 FEATURES = ("layer", "pooling", "model", "fit")
 EXPLAIN = ("class", "model", "fit", "lang")
 
-# The options of /image that mean something only while it draws.
-_GO_WITH = {"labels": ("model", "fit", "top", "lang"), "heatmap": ("model", "fit", "class")}
+# The options of /image that mean something only while it draws. (`lang` is understood everywhere:
+# a client says it once for all it asks.)
+_GO_WITH = {"labels": ("model", "fit", "top"), "heatmap": ("model", "fit", "class")}
 
 
 def parse(given: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, Any]:

@@ -135,8 +135,8 @@ class _Look:
 
     def __call__(self) -> Explanation:
         begun = time.perf_counter()
-        upright, *looked_at = read_in_sizes(self.photo, self.limits, self._sides())
-        pixels = fit(upright, self.how)  # (size, size, 3)
+        photos = read_in_sizes(self.photo, self.limits, self._sides())
+        pixels = fit(photos[0], self.how)  # (size, size, 3)
         decoded = time.perf_counter()
         said = self.form.run(pixels, self.index)
         timings = Timings(0.0, decoded - begun, time.perf_counter() - decoded)
@@ -145,20 +145,18 @@ class _Look:
             self.network.card.name,
             self._prediction(said),
             heat,
-            area_of(said, upright.size, self.how),
+            area_of(said, photos[0].size, self.how),
             said.method,
             timings,
-            self._drawn(looked_at[0], heat, said) if looked_at else b"",
+            self._drawn(photos[-1], heat, said) if self.picture else b"",
         )
 
     def _sides(self) -> list[int | None]:
-        """What the shorter side of the photo must keep for the network, and for the picture."""
+        """What the photo's shorter side must keep: first for the network, last for the picture."""
         needed = self.how.decode_side
-        if self.picture is None:
+        if self.picture is None or (not self.picture.whole and needed >= _LOOKED_AT):
             return [needed]
-        if self.picture.whole:
-            return [needed, self.picture.width]
-        return [needed, max(needed, _LOOKED_AT)]
+        return [needed, self.picture.width if self.picture.whole else _LOOKED_AT]
 
     def _prediction(self, said: ClassMap) -> Prediction:
         label = self.network.naming.labels[self.lang][said.index]

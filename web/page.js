@@ -150,13 +150,15 @@ async function seek(card, wanted) {
   const seeks = { id, url: null, trouble: null };
   card.set({ seeks });
   try {
-    const options = { class: id, model: card.asked.model, lang: language() };
+    const options = { class: id, model: card.asked.model };
     const map = await turns.take(() => ask("explain", { photo: card.blob, options, as: "blob" }));
     if (card.seeks === seeks) seeks.url = URL.createObjectURL(map);
   } catch (trouble) {
     seeks.trouble = trouble;
   }
-  if (card.seeks === seeks) card.show();
+  if (card.seeks !== seeks) return;
+  card.show();
+  hear(`${card.name()}: ${card.part("figcaption").textContent}`);
 }
 
 async function save(card) {

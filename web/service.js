@@ -37,7 +37,7 @@ export async function ask(path, { photo, options, as = "json", signal, onWait = 
       if (trouble.retryAfterS == null || Date.now() > end) throw trouble;
       const seconds = Math.min(Math.max(trouble.retryAfterS, 1), 30);
       onWait(seconds);
-      // Not all at the very same moment: whoever was refused together would meet again.
+      // Not all at once: whoever was refused together would meet again.
       await pause(seconds * 1000 + Math.random() * 500, signal);
     }
   }

@@ -135,8 +135,6 @@ def test_all_others_get_the_picture(client, accept):
         ("draw=labels&class=c0", "the option class goes with draw=heatmap"),
         ("draw=heatmap&top=2", "the option top goes with draw=labels"),
         ("top=2", "the option top goes with draw=labels"),
-        ("draw=heatmap&lang=zh", "the option lang goes with draw=labels"),
-        ("lang=zh", "the option lang goes with draw=labels"),
         ("draw=heatmap&class=n1", "class='n1' is no class of Colours"),
         ("model=Colours", "the option model goes with draw=labels or draw=heatmap"),
         ("draw=labels&model=Nothing", "model='Nothing' is not served here; served: Colours"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -97,6 +97,7 @@ def test_what_the_network_did_not_look_at_keeps_six_tenths_of_its_light():
     assert np.unique(laid[outside]).tolist() == pytest.approx([0.6 * GREY[0]], abs=1)
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 300),
     st.integers(1, 300),

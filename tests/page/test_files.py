@@ -37,6 +37,7 @@ def test_each_file_is_served_as_it_is_and_under_the_strict_policy(client, name):
     )
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["img-src"] == policy["media-src"] == "'self' blob:"
     assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
     assert "unsafe" not in str(policy)
     assert reply.headers["X-Content-Type-Options"] == "nosniff"

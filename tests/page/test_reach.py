@@ -197,6 +197,18 @@ def test_answers_and_troubles_are_heard(visit, service):
     expect(heard).to_have_text("notes.txt: This is no picture that can be read")
 
 
+def test_a_heat_map_is_heard_when_it_is_there(visit, service):
+    """Who doesn't see it appear would wait for it."""
+    page = visit(service)
+    ask_colours(page)
+    card = bring(page, red())
+    answered(card)
+    page.get_by_role("switch", name="Heat map").check(force=True)
+    expect(page.locator("#heard")).to_have_text("red.jpg: Where it looked for: red")
+    card.get_by_role("button", name="Show where: blue").click()
+    expect(page.locator("#heard")).to_have_text("red.jpg: Where it looked for: blue")
+
+
 def test_nothing_moves_for_those_who_want_rest(visit, service):
     page = visit(service, reduced_motion="reduce")
     gallery(page)

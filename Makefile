@@ -1,5 +1,6 @@
 # make run    set up and serve the network in the box
 #             (make run MODEL=ResNet50 for another, make run OPTIONS="--port 8080", OPTIONS=--help)
+# make teach  teach a network classes of your own (make teach DATA=photos OUT=runs/mine)
 # make test   set up and run every test
 # make lint   format, lint, types, import rules
 # make bench  measure this machine
@@ -7,6 +8,7 @@
 
 PYTHON ?= python3
 MODEL ?=
+METHOD ?= bottleneck
 VENV := .venv
 BIN := $(VENV)/bin
 # What has been installed, written down inside the environment that it is in.
@@ -14,10 +16,13 @@ SERVING := $(VENV)/.serving
 ALL := $(VENV)/.all
 DEV := $(VENV)/.dev
 
-.PHONY: run test lint bench lock clean
+.PHONY: run teach test lint bench lock clean
 
 run: $(if $(MODEL),$(ALL),$(SERVING))
 	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(OPTIONS)
+
+teach: $(ALL)
+	@$(BIN)/python -m training $(METHOD) --data "$(DATA)" --out "$(OUT)" $(OPTIONS)
 
 test: $(DEV)
 	@$(BIN)/python tests/needs.py

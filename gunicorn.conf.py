@@ -12,12 +12,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from errors import SettingsError
 from models import zoo
 from serving import cores
+from serving.room import require_room
 from settings import Settings
 
 try:
     _settings = Settings.from_environment()
-    for _name in _settings.model:
-        zoo.card(_name)
+    require_room([zoo.card(_name) for _name in _settings.model], _settings.memory)
+    for _name in _settings.on_request:
+        if _name != "all":
+            zoo.card(_name)
 except SettingsError as error:
     sys.exit(f"Shiwu can't start:\n{error}")
 

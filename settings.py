@@ -74,7 +74,8 @@ class Settings(BaseModel):
     )
     memory: int | None = _setting(
         None,
-        "bytes that loaded networks may take together; the one not asked for longest goes first",
+        "bytes that the networks of one process may take together, about; of those on request the "
+        "one not asked for longest goes first",
         "a whole number of bytes from 67108864 to 1099511627776",
         ge=2**26,
         le=2**40,
@@ -250,9 +251,23 @@ class Settings(BaseModel):
             settings = cls.model_validate(given)
         except ValidationError as error:
             found += _sentences(error, given, named)
+        if settings is not None:
+            found += settings._at_odds(named)
         if found or settings is None:
             raise BadSettings("\n".join(found))
         return settings
+
+    def _at_odds(self, named: Any) -> list[str]:
+        """What settings, each right alone, have against one another."""
+        on_request = named("on_request")
+        problems = []
+        if self.on_request and self.memory is None:
+            problems.append(
+                f"{on_request} needs {named('memory')}: the bytes that networks may take together"
+            )
+        if "all" in self.on_request and len(self.on_request) > 1:
+            problems.append(f"{on_request}: `all` stands alone; leave out the other names")
+        return problems
 
     def as_environment(self) -> dict[str, str]:
         """The same settings as variables, for the server that `python app.py` starts."""

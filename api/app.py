@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from api.inference import inference
 from api.page import page
 from api.routes import api
 from api.upload import Request
-from engines.load import load
+from engines.load import load, prepare
 from errors import SettingsError, ShiwuError
 from imaging import fonts
 from imaging.read import Limits
@@ -101,11 +102,6 @@ def _predictor(settings: Settings) -> Predictor:
             f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and "
             f"{named} are named; give a folder of files by Keras' names"
         )
-    if settings.on_request and settings.memory is None:
-        raise SettingsError(
-            "SHIWU_ON_REQUEST needs SHIWU_MEMORY: the bytes that networks may take together, or "
-            "the machine fills up"
-        )
     runners = settings.cores or cores.available()
     return Predictor(
         [zoo.card(name, settings.input_size) for name in settings.model],
@@ -117,30 +113,38 @@ def _predictor(settings: Settings) -> Predictor:
         certain_at=settings.certain_at,
         on_request=_on_request(settings),
         memory=settings.memory,
+        prepare=partial(_prepare, settings),
     )
 
 
 def _on_request(settings: Settings) -> list[Card]:
-    if settings.on_request != ("all",):
+    if "all" not in settings.on_request:
         return [zoo.card(name, settings.input_size) for name in settings.on_request]
     # Not every network can be built for another size; one that can't is none of those meant.
     return [zoo.card(name) for name in zoo.names()]
 
 
+def _prepare(settings: Settings, card: Card) -> None:
+    prepare(card, _find_weights(settings, card), engine=settings.engine, compiled=settings.cache)
+
+
 def _load(settings: Settings, runners: int, card: Card) -> Network:
-    find_weights = partial(
-        weights.find,
-        card,
-        given=settings.weights,
-        mirror=settings.mirror,
-        offline=settings.offline,
-    )
     engine = load(
         card,
-        find_weights,
+        _find_weights(settings, card),
         engine=settings.engine,
         precision=settings.precision,
         compiled=settings.cache,
         cores=runners,
     )
     return Network(card, Naming.of(card), engine, Telling.of(card, engine))
+
+
+def _find_weights(settings: Settings, card: Card) -> Callable[[], Path]:
+    return partial(
+        weights.find,
+        card,
+        given=settings.weights,
+        mirror=settings.mirror,
+        offline=settings.offline,
+    )

@@ -109,7 +109,7 @@ def _body(code: str, message: str) -> schemas.Refused:
 def _reply(body: schemas.Refused, status: int) -> flask.Response:
     flask.g.outcome = body.error.code
     said = body.model_dump_json()
-    if flask.request.path.startswith("/v2/"):  # the Open Inference Protocol's shape
+    if (flask.request.path + "/").startswith("/v2/"):  # the Open Inference Protocol's shape
         error = body.error
         said = schemas.InferenceRefused(
             error=error.message, code=error.code, request_id=error.request_id

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import flask
 import numpy as np
 
-from api import metrics, options, request, schemas
+from api import metrics, options, request, schemas, tensors
 from api.errors import NotFound, refused
 from api.request import json_reply, predictor
 from errors import RequestError
@@ -14,8 +14,8 @@ from serving.features import Asked, Features, extract
 from serving.queue import Place
 
 _JSON, _NPY = "application/json", "application/x-npy"
-# Numbers in one reply: a number takes some ten bytes and a microsecond as JSON, four bytes as .npy.
-_MOST = {_JSON: 2**19, _NPY: 2**24}
+# Numbers in one reply: as JSON half a million take a second of Python and five megabytes.
+_MOST = {_JSON: 2**19, _NPY: 2**23}
 
 features_api = flask.Blueprint("features", __name__)
 
@@ -29,14 +29,14 @@ def features() -> flask.Response:
         upload = request.upload()
         asked = Asked(**request.asked(options.FEATURES, upload))
         found = _extract(upload.photos, asked, _MOST[kind], place)
-    _tell(found)
+    model = asked.model or predictor().default
+    metrics.tell(model, [one.timings if isinstance(one, Features) else one for one in found])
     if len(found) == 1 or kind == _NPY:
         good = [one for one in found if isinstance(one, Features)]
         if len(good) < len(found):
             raise next(one for one in found if isinstance(one, RequestError))
         response = _npy(good) if kind == _NPY else json_reply(_extracted(good[0]))
     else:
-        model = predictor().network(asked.model).card.name
         results = [_result(one) for one in found]
         response = json_reply(schemas.ExtractedMany(model=model, results=results))
     response.vary.add("Accept")
@@ -48,10 +48,7 @@ def layers(name: str) -> flask.Response:
     """The layers of a network that is served, first to last."""
     request.asked(())
     if name not in predictor().shelf.cards:
-        raise NotFound(
-            f"{name[:40]!r} is not served here, so its layers are not known; served: "
-            f"{', '.join(list(predictor().shelf.cards)[:12])}"
-        )
+        raise NotFound(f"its layers are not known: {predictor().shelf.not_served(name)}")
     found = predictor().network(name).engine.layers
     rows = [schemas.Layer(**vars(layer)) for layer in found.all]
     return json_reply(schemas.Layers(model=name, penultimate=found.penultimate, layers=rows))
@@ -71,27 +68,12 @@ def _extracted(found: Features) -> schemas.Extracted:
         model=found.model,
         layer=found.layer,
         shape=list(found.array.shape),
-        # By way of text: the shortest that gives the same float32, where a double has 17 digits.
-        features=found.array.ravel().astype(str).astype(float).tolist(),
+        features=tensors.numbers(found.array),
     )
 
 
 def _result(found: Features | RequestError) -> schemas.Extracted | schemas.Refused:
     return _extracted(found) if isinstance(found, Features) else refused(found)[0]
-
-
-def _tell(found: Sequence[Features | RequestError]) -> None:
-    """Hand the photos' outcomes to the metrics, and the sums of their times to the log."""
-    times = [one.timings for one in found if isinstance(one, Features)]
-    for one in found:
-        outcome = "ok" if isinstance(one, Features) else refused(one)[0].error.code
-        metrics.PHOTOS.labels(outcome).inc()
-    flask.g.timings = {
-        "photos": len(found),
-        "wait_ms": round(1000 * sum(one.wait_s for one in times), 2),
-        "decode_ms": round(1000 * sum(one.decode_s for one in times), 2),
-        "infer_ms": round(1000 * sum(one.infer_s for one in times), 2),
-    }
 
 
 def _npy(found: Sequence[Features]) -> flask.Response:

@@ -72,10 +72,9 @@ def model(name: str, version: str = _VERSION) -> dict[str, Any]:
 @inference.get("/models/<name>/ready")
 @inference.get("/models/<name>/versions/<version>/ready")
 def model_ready(name: str, version: str = _VERSION) -> dict[str, Any]:
-    """Whether a network is loaded."""
+    """Whether a network is loaded; from now on, if it is one on request: clients wait for this."""
     card = _card(name, version)
-    if card.name not in predictor().shelf.networks:
-        raise NotReady(f"{card.name} is not loaded yet")
+    predictor().network(card.name)
     return {"name": card.name, "ready": True}
 
 
@@ -90,8 +89,10 @@ def infer(name: str, version: str = _VERSION) -> flask.Response:
         wanted = tensors.wanted(said, _OUTPUTS)
         pictures = tensors.pictures(said, tail, card.input_size)
         network = predictor().network(name)
-        probabilities = np.stack(predictor().probabilities(pictures, name, place))
-    metrics.PHOTOS.labels("ok").inc(len(pictures))
+        with metrics.counting_refusals():
+            scored = predictor().score(pictures, network, place)
+    metrics.tell(card.name, [one.timings for one in scored])
+    probabilities = np.stack([one.probabilities for one in scored])
     outputs = [
         (_output(output, probabilities, network, parameters), bool(parameters["binary_data"]))
         for output, parameters in wanted.items()
@@ -106,7 +107,7 @@ def _card(name: str, version: str) -> Card:
     """The card of a network that is served; there is one version of each."""
     cards = predictor().shelf.cards
     if name not in cards:
-        raise NotFound(f"{name[:40]!r} is not served here; served: {', '.join(list(cards)[:12])}")
+        raise NotFound(predictor().shelf.not_served(name))
     if version != _VERSION:
         raise NotFound(f"there is no version {version[:20]!r} of {name}; there is {_VERSION!r}")
     return cards[name]
@@ -119,14 +120,12 @@ def _output(
     count = parameters.get("classification")
     if count is not None and name == "probabilities":
         if type(count) is not int or count < 1:
-            raise BadTensor(f"classification={str(count)[:20]} is no number of classes from 1 on")
+            raise BadTensor(f"classification={ascii(count)[:20]} is no number of classes from 1 on")
         return _named(name, probabilities, count, _triple(network))
     if name == "probabilities":
         return Tensor(name, "FP32", probabilities.shape, probabilities)
-    labels = network.labels
-    if name == "labels":
-        return _named(name, probabilities, _NAMED, lambda index, _: labels[index].label)
-    return _named(name, probabilities, _NAMED, lambda index, _: labels[index].id)
+    which = {"labels": "label", "ids": "id"}[name]
+    return _named(name, probabilities, _NAMED, lambda i, _: getattr(network.labels[i], which))
 
 
 def _triple(network: Network) -> Any:

@@ -1,7 +1,7 @@
 """What /metrics tells Prometheus; right under several workers."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import flask
@@ -53,6 +53,27 @@ def observe(model: str, timings: Timings) -> None:
     WAIT.labels(model).observe(timings.wait_s)
     DECODE.labels(model).observe(timings.decode_s)
     INFER.labels(model).observe(timings.infer_s)
+
+
+def tell(model: str, photos: Sequence[Timings | RequestError]) -> None:
+    """Count a request's photos by outcome, and their ways; the sums of their times go to the log.
+
+    Args:
+        model: the network that was asked.
+        photos: of each what its answer took, or why it has none.
+    """
+    answered = [one for one in photos if isinstance(one, Timings)]
+    for one in photos:
+        if isinstance(one, Timings):
+            observe(model, one)
+        else:
+            PHOTOS.labels(refused(one)[0].error.code).inc()
+    flask.g.timings = {
+        "photos": len(photos),
+        "wait_ms": round(1000 * sum(one.wait_s for one in answered), 2),
+        "decode_ms": round(1000 * sum(one.decode_s for one in answered), 2),
+        "infer_ms": round(1000 * sum(one.infer_s for one in answered), 2),
+    }
 
 
 def observe_explained(model: str, timings: Timings) -> None:

@@ -33,9 +33,9 @@ def predict() -> flask.Response:
         upload = request.upload()
         asked = Options(**request.asked(options.PREDICT, upload))
         answers = _predict(upload.photos, asked, place)
-    _tell(answers)
+    model = asked.model or predictor().default
+    metrics.tell(model, [one.timings if isinstance(one, Answer) else one for one in answers])
     if len(answers) > 1:
-        model = predictor().network(asked.model).card.name
         results = [_result(answer) for answer in answers]
         return json_reply(schemas.PredictedMany(model=model, results=results), asked.lang)
     (answer,) = answers
@@ -158,7 +158,7 @@ def _drawn(photo: bytes, asked: dict[str, Any], place: Place) -> tuple[bytes, st
     given = {name: asked[name] for name in ("model", "fit", "lang") if name in asked}
     top = min(asked.get("top", NAMES_DRAWN), MOST_NAMES_DRAWN)
     drawn = predictor().labelled_jpeg(photo, width, Options(top=top, **given), place)
-    _tell([drawn.answer])
+    metrics.tell(drawn.answer.model, [drawn.answer.timings])
     return drawn.jpeg, drawn.language
 
 
@@ -208,19 +208,3 @@ def _model(card: Card) -> schemas.Model:
     }
     empty = {"engine": None, "precision": None, "difference": None}
     return schemas.Model(**facts, loaded=network is not None, **(empty | runs))
-
-
-def _tell(answers: list[Answer | RequestError]) -> None:
-    """Hand the photos' outcomes and times to the metrics, and the sums of times to the log."""
-    answered = [answer for answer in answers if isinstance(answer, Answer)]
-    for answer in answers:
-        if isinstance(answer, Answer):
-            metrics.observe(answer.model, answer.timings)
-        else:
-            metrics.PHOTOS.labels(refused(answer)[0].error.code).inc()
-    flask.g.timings = {
-        "photos": len(answers),
-        "wait_ms": round(1000 * sum(a.timings.wait_s for a in answered), 2),
-        "decode_ms": round(1000 * sum(a.timings.decode_s for a in answered), 2),
-        "infer_ms": round(1000 * sum(a.timings.infer_s for a in answered), 2),
-    }

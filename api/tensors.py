@@ -18,8 +18,9 @@ from api.upload import base64_photo
 from engines.engine import Pixels
 from errors import RequestError
 
-# Bytes of JSON in one request: a number in a list takes ten times its text once it is read.
-MAX_JSON = 8 * 2**20
+# Bytes of JSON in one request: a number in a list takes ten times its text once it is read, and
+# Python is busy with nothing else meanwhile.
+MAX_JSON = 4 * 2**20
 _NUMBERS: dict[str, np.dtype[Any]] = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4")}
 _KINDS = ("BYTES", *_NUMBERS)
 
@@ -39,10 +40,7 @@ class Tensor:
 
     def as_list(self) -> list[Any]:
         """Its numbers or texts in order, for JSON."""
-        if isinstance(self.data, np.ndarray):  # by way of text: the shortest that is the same
-            numbers: list[float] = self.data.ravel().astype(str).astype(float).tolist()
-            return numbers
-        return list(self.data)
+        return numbers(self.data) if isinstance(self.data, np.ndarray) else list(self.data)
 
     def as_bytes(self) -> bytes:
         """Its numbers little-endian; of each text its length in four bytes, and itself."""
@@ -50,6 +48,15 @@ class Tensor:
             return self.data.astype("<f4").tobytes()
         encoded = [text.encode() for text in self.data]
         return b"".join(struct.pack("<I", len(text)) + text for text in encoded)
+
+
+def numbers(array: NDArray[np.float32]) -> list[float]:
+    """The array's numbers in order, the last axis fastest, for JSON.
+
+    By way of text: the shortest that gives the same float32, where a double's has 17 digits.
+    """
+    found: list[float] = array.ravel().astype(str).astype(float).tolist()
+    return found
 
 
 def pictures(said: dict[str, Any], tail: bytes, size: int) -> list[bytes | Pixels]:
@@ -71,14 +78,14 @@ def pictures(said: dict[str, Any], tail: bytes, size: int) -> list[bytes | Pixel
     shape: Any = given.get("shape")
     if kind not in _KINDS:
         raise BadTensor(
-            f"the input's datatype is {str(kind)[:20]!r}; taken are BYTES (encoded photos), and "
+            f"the input's datatype is {_quoted(kind)}; taken are BYTES (encoded photos), and "
             f"UINT8 or FP32 (pixels from 0 to 255, shape [photos, {size}, {size}, 3])"
         )
     if not _is_shape(shape) or (kind == "BYTES" and math.prod(shape[1:]) != 1):
-        raise BadTensor(f"the input's shape is {str(shape)[:60]}; for photos in BYTES it is [n]")
+        raise BadTensor(f"the input's shape is {_quoted(shape)}; for photos in BYTES it is [n]")
     if kind != "BYTES" and shape[1:] != [size, size, 3]:
         raise BadTensor(
-            f"the input's shape is {str(shape)[:60]}; pixels for this network come as "
+            f"the input's shape is {_quoted(shape)}; pixels for this network come as "
             f"[photos, {size}, {size}, 3], RGB"
         )
     data = _data(given, tail)
@@ -110,7 +117,7 @@ def _data(given: dict[str, Any], tail: bytes) -> bytes | list[Any]:
         return _flat(given["data"])
     if size != len(tail):
         raise BadTensor(
-            f"binary_data_size is {str(size)[:20]}, and {len(tail)} bytes came behind the JSON; "
+            f"binary_data_size is {_quoted(size)}, and {len(tail)} bytes came behind the JSON; "
             "the header Inference-Header-Content-Length says where the JSON ends"
         )
     return tail
@@ -142,13 +149,23 @@ def _photos(data: bytes | list[Any], count: int) -> list[bytes | Pixels]:
 
 
 def _pixels(data: bytes | list[Any], kind: str, shape: list[int]) -> Pixels:
-    array: NDArray[Any]
-    try:
-        array = np.array(data) if isinstance(data, list) else np.frombuffer(data, _NUMBERS[kind])
-    except ValueError as error:
-        raise BadTensor("the input's data are no numbers in the shape that it says") from error
-    if array.size != math.prod(shape) or array.ndim != 1 or array.dtype.kind not in "uif":
-        raise BadTensor(f"the input's shape says {math.prod(shape)} numbers; {array.size} came")
+    count = math.prod(shape)
+    if isinstance(data, list):
+        # Before NumPy sees them: of texts it would make a table as wide as the longest one.
+        if len(data) != count or not all(type(number) in (int, float) for number in data):
+            raise BadTensor(f"the input's shape says {count} numbers, and its data are not those")
+        try:
+            array = np.array(data, np.float32)
+        except OverflowError as error:
+            raise BadTensor("pixels are numbers from 0 to 255") from error
+    else:
+        kept = _NUMBERS[kind]
+        if len(data) != count * kept.itemsize:
+            raise BadTensor(
+                f"the input's shape says {count} numbers of {kept.itemsize} bytes, and {len(data)} "
+                "bytes came"
+            )
+        array = np.frombuffer(data, kept)
     if not (array.min() >= 0 and array.max() <= 255):  # false for what is no number, too
         raise BadTensor("pixels are numbers from 0 to 255; send them as the photo has them")
     pixels: Pixels = np.rint(array).astype(np.uint8).reshape(shape)
@@ -163,15 +180,13 @@ def wanted(said: dict[str, Any], known: Sequence[str]) -> dict[str, dict[str, An
     """
     every = bool(_parameters(said).get("binary_data_output", False))
     outputs = said.get("outputs")
-    if outputs is None:
+    if not outputs:
         return {name: {"binary_data": every} for name in known}
     if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
         raise BadTensor('"outputs" is a list of objects, each with a "name"')
     strange = [one.get("name") for one in outputs if one.get("name") not in known]
     if strange:
-        raise BadTensor(
-            f"there is no output {str(strange[0])[:40]!r}; there are {', '.join(known)}"
-        )
+        raise BadTensor(f"there is no output {_quoted(strange[0])}; there are {', '.join(known)}")
     return {one["name"]: {"binary_data": every, **_parameters(one)} for one in outputs}
 
 
@@ -187,10 +202,11 @@ def split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], bytes
     """
     length = len(body)
     if header_length is not None:
-        length = int(header_length) if header_length.isdecimal() else -1
+        is_number = header_length.isascii() and header_length.isdigit() and len(header_length) < 12
+        length = int(header_length) if is_number else -1
         if not 0 <= length <= len(body):
             raise BadTensor(
-                f"Inference-Header-Content-Length is {header_length[:20]!r}, and the body has "
+                f"Inference-Header-Content-Length is {_quoted(header_length)}, and the body has "
                 f"{len(body)} bytes"
             )
     if length > MAX_JSON:
@@ -227,12 +243,18 @@ def joined(reply: dict[str, Any], tensors: Sequence[tuple[Tensor, bool]]) -> tup
         else:
             output["data"] = tensor.as_list()
         outputs.append(output)
-    head = json.dumps(reply | {"outputs": outputs}, ensure_ascii=False).encode()
+    head = json.dumps(reply | {"outputs": outputs}).encode()
     return head + b"".join(tails), len(head)
 
 
+def _quoted(said: object) -> str:
+    """What came, as a sentence may hold it: short, and of letters that can be sent."""
+    text = ascii(said)
+    return text if len(text) <= 60 else text[:60] + "…"
+
+
 def _parameters(said: dict[str, Any]) -> dict[str, Any]:
-    parameters = said.get("parameters", {})
+    parameters = said.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise BadTensor('"parameters" is an object')
     return parameters

@@ -119,9 +119,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         predictor = self._predictor()
         if predictor is None:
             return
-        if predictor.shelf.is_loading:
-            os._exit(0)  # a loader inside C++ can't be stopped, and aborts an ordinary end
+        is_loading = predictor.shelf.is_loading
         predictor.close()
+        if is_loading:
+            os._exit(0)  # a loader inside C++ can't be stopped, and aborts an ordinary end
 
     def _predictor(self) -> Predictor | None:
         app = getattr(self, "wsgi", None)

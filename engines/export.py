@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 from engines.check import Checks, pictures
-from engines.layers import Layers
+from engines.layers import Layers, output_of
 from errors import SettingsError
 from models.card import Card
 from models.zoo import card as find_card
@@ -45,7 +45,7 @@ def export(card: Card, weights: Path, out: Path, every_layer: bool = False) -> N
     layers = Layers.of(model)
     layers.save(out / "layers.json")
     if every_layer:
-        outputs = {layer.name: model.get_layer(layer.name).output for layer in layers.all}
+        outputs = {layer.name: output_of(model.get_layer(layer.name)) for layer in layers.all}
         network = openvino.convert_model(keras.Model(model.input, list(outputs.values())))
         by_tensor = {name: output for output in network.outputs for name in output.get_names()}
         for name, tensor in outputs.items():

@@ -17,7 +17,7 @@ from engines.engine import (
     Pixels,
     Probabilities,
 )
-from engines.layers import Layers
+from engines.layers import Layers, output_of
 from errors import SettingsError
 from models import backend
 from models.card import Card
@@ -110,7 +110,7 @@ class KerasExtracting:
         import keras
 
         self.layer, self.shape = layer, shape
-        outputs = [model.get_layer(layer).output, *([model.output] if answers else [])]
+        outputs = [output_of(model.get_layer(layer)), *([model.output] if answers else [])]
         self._model = keras.Model(model.input, outputs)
         self._one_at_a_time = one_at_a_time
         self.shape = self.run(np.zeros((1, *model.input.shape[1:]), np.uint8)).shape[1:]

@@ -40,11 +40,11 @@ class Layers:
         import keras
 
         found = [
-            Layer(layer.name, type(layer).__name__, tuple(layer.output.shape[1:]))
+            Layer(layer.name, type(layer).__name__, tuple(output.shape[1:]))
             for layer in model.layers
-            if isinstance(getattr(layer, "output", None), keras.KerasTensor)
+            if isinstance(output := output_of(layer), keras.KerasTensor)
             and not isinstance(layer, keras.layers.InputLayer)
-            and None not in layer.output.shape[1:]
+            and None not in output.shape[1:]
         ]
         return cls(_penultimate(model, found), tuple(found))
 
@@ -73,6 +73,13 @@ class Layers:
             f"layer={_short(name)!r} is no layer of this network; the nearest are "
             f"{', '.join(nearest)}"
         )
+
+
+def output_of(layer: Any) -> Any:
+    """What a layer of a Keras model gives there; a network within a network has two outputs."""
+    nodes = layer._inbound_nodes  # Keras has no public way
+    tensors = nodes[-1].output_tensors if nodes else [None]
+    return tensors[0] if len(tensors) == 1 else None
 
 
 def _penultimate(model: Any, found: Sequence[Layer]) -> str:

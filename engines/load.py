@@ -11,6 +11,21 @@ from engines.openvino_engine import OpenVinoEngine, PrecisionUnsupported
 from models.card import Card
 
 
+def prepare(
+    card: Card, find_weights: Callable[[], Path], *, engine: str = "openvino", compiled: Path
+) -> None:
+    """Fetch and export whatever `load` will need, in other processes: it takes no memory here.
+
+    Raises:
+        SettingsError: no weights, or no room on the disk.
+        EngineError: the network can't be exported.
+    """
+    if engine == "keras":
+        find_weights()
+    else:
+        cache.entry(card, find_weights, compiled)
+
+
 def load(
     card: Card,
     find_weights: Callable[[], Path],

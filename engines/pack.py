@@ -67,7 +67,7 @@ def _copy_words(card: Card, made: Path) -> None:
         return
     brought = {*card.folder.glob(card.labels), *card.folder.glob(f"{Path(card.labels).stem}.*.tsv")}
     if not card.file:
-        brought |= {*card.folder.glob(_MODEL_CARD)}
+        brought |= {*card.folder.glob(_MODEL_CARD), *card.folder.glob(folder.TAUGHT)}
     for path in brought:
         shutil.copy(path, made / path.name)
 

@@ -70,6 +70,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_THE_SIDE = (5, 6, 7, 8)
 _TURNED_BY_DECODER = ("TIFF", "HEIF")
 _EXIF_BYTES = 2**16
 
@@ -113,6 +114,19 @@ def read(data: bytes, limits: Limits = Limits(), at_least: int | None = None) ->
     """
     (photo,) = read_in_sizes(data, limits, [at_least])
     return photo
+
+
+def size(data: bytes, limits: Limits = Limits()) -> tuple[int, int]:
+    """Width and height in pixels of the photo that stands upright, without decoding it.
+
+    Raises:
+        UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`, as far as its head tells.
+    """
+    _check_bytes(data, limits)
+    kind = _kind(data)
+    picture = _opened(kind, data, limits)
+    width, height = picture.size
+    return (height, width) if _orientation(picture, kind) in _ON_THE_SIDE else (width, height)
 
 
 def read_in_sizes(

@@ -4,6 +4,7 @@ card.json            the card (without `weights` and `folder`, which the place i
 weights.weights.h5   Keras' own format, loaded as numbers only
 labels.tsv           "id<TAB>label" a line, in the order of the class index
 README.md            the model card, for people
+taught.npz           where it was taught from photos: their features, to know what is none of them
 """
 
 import json
@@ -19,6 +20,7 @@ from models.card import Calibration, Card
 CARD = "card.json"
 WEIGHTS = "weights.weights.h5"
 LABELS = "labels.tsv"
+TAUGHT = "taught.npz"
 
 # Said by where the card lies, never by what is written in it.
 _NOT_WRITTEN = ("weights", "folder", "file")

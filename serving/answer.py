@@ -11,6 +11,7 @@ from models.card import Card
 from models.labels import LANGUAGES, Label, groups, read, words
 
 Level = Literal["class", "group", "unsure"]
+UNLIKE = "unlike_taught"  # the hint that a photo is like nothing the network was taught
 _Floats = NDArray[np.float32]
 _Indexes = NDArray[np.int64]
 
@@ -164,11 +165,13 @@ def rank(
 
 
 def hint(code: str, language: str) -> Hint:
-    """One of `imaging.hints.CODES`, in words."""
+    """One of `imaging.hints.CODES`, or UNLIKE, in words."""
     return Hint(code, words.say(code, language))
 
 
-def judge(probabilities: _Floats, naming: Naming, certain_at: float, language: str) -> Verdict:
+def judge(
+    probabilities: _Floats, naming: Naming, certain_at: float, language: str, alike: bool = True
+) -> Verdict:
     """The most specific class or group that is at least as probable as `certain_at`.
 
     Args:
@@ -177,13 +180,15 @@ def judge(probabilities: _Floats, naming: Naming, certain_at: float, language: s
         certain_at: a probability, 0.5-1. Two classes or groups that both reach it then lie one
             in the other, or share the probability exactly; the first one is said.
         language: of the label; one of `LANGUAGES`.
+        alike: whether the photo is like what the network was taught; else nothing can be said,
+            however probable a class is.
     """
     best = int(probabilities.argmax())
     probability = float(probabilities[best])
-    if probability >= certain_at:
+    if alike and probability >= certain_at:
         return Verdict("class", *naming.labels[language][best], probability)
     sums = naming.of_groups(probabilities)
-    (reached,) = np.nonzero(sums >= certain_at)
+    (reached,) = np.nonzero(alike & (sums >= certain_at))
     if len(reached):
         group = int(reached[0])
         return Verdict("group", *naming.groups[language][group], min(float(sums[group]), 1.0))

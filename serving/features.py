@@ -3,7 +3,6 @@
 Any layer but the usual one takes the network in another form (`serving.forms`).
 """
 
-import logging
 import math
 import time
 from collections.abc import Sequence
@@ -15,18 +14,17 @@ import numpy as np
 
 from engines.engine import CannotExtract, Extracting
 from engines.engine import Features as Array
-from errors import EngineError, RequestError, SettingsError
+from errors import RequestError
 from imaging.fit import Fit, fit
 from imaging.read import Limits, read
 from models.card import FitMode
 from serving.answer import Timings
+from serving.forms import FormFailed
 from serving.predictor import Predictor
 from serving.queue import Place
 from serving.shelf import Network
 
 Pooling = Literal["none", "avg", "max"]
-
-_log = logging.getLogger(__name__)
 
 
 class TooManyNumbers(RequestError):
@@ -78,8 +76,11 @@ def extract(
     begun = time.monotonic()
     predictor.require_places(len(photos))
     network = predictor.network(asked.model)
+    if asked.layer is not None:
+        shape = network.engine.layers.find(asked.layer).shape
+        _require_few(asked.layer, shape, asked.pooling, len(photos), most)
     form = _form(predictor, network, asked.layer, place)
-    _require_few(form, asked.pooling, len(photos), most)
+    _require_few(form.layer, form.shape, asked.pooling, len(photos), most)
     how = predictor.how_to_fit(network.card, asked.fit)
     left_s = predictor.deadline_s - (time.monotonic() - begun)
     works = [_Reading(one, network, form, how, predictor.limits, asked.pooling) for one in photos]
@@ -113,8 +114,7 @@ def _form(
     purpose = f"features of {layer or layers.penultimate}"
     try:
         return predictor.form(network, purpose, make, place)
-    except (SettingsError, EngineError) as error:
-        _log.warning("%s: no %s: %s", network.card.name, purpose, error)
+    except FormFailed as error:
         raise CannotExtract(
             f"layer={layer} of {network.card.name} takes the network anew from Keras, and that "
             "failed here; the log says why. Without layer=… features come from "
@@ -122,13 +122,15 @@ def _form(
         ) from error
 
 
-def _require_few(form: Extracting, pooling: Pooling, photos: int, most: int) -> None:
-    shape = form.shape if pooling == "none" else form.shape[-1:]
-    if (count := math.prod(shape) * photos) > most:
+def _require_few(
+    layer: str, shape: tuple[int, ...], pooling: Pooling, photos: int, most: int
+) -> None:
+    count = math.prod(shape if pooling == "none" else shape[-1:]) * photos
+    if count > most:
         raise TooManyNumbers(
-            f"layer={form.layer} gives {count:,} numbers for {photos} photo{'s' * (photos > 1)}, "
-            f"and at most {most:,} go into this kind of reply; ask for pooling=avg, for an .npy "
-            "(Accept: application/x-npy), or send fewer photos"
+            f"layer={layer} gives {count:,} numbers for {photos} photo{'s' * (photos > 1)}, and at "
+            f"most {most:,} go into this kind of reply; an .npy (Accept: application/x-npy) takes "
+            "more, pooling=avg gives fewer, and so do fewer photos at once"
         )
 
 

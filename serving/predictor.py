@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 import numpy as np
@@ -15,11 +16,11 @@ from imaging.hints import check
 from imaging.read import Limits, read
 from imaging.write import jpeg
 from models.card import Card, FitMode
-from serving.answer import Answer, Timings, calibrate, hint, judge, rank
+from serving.answer import UNLIKE, Answer, Timings, calibrate, hint, judge, rank
 from serving.drawn import Drawing, Drawn
 from serving.forms import NotReady
 from serving.queue import Job, Place, Queue
-from serving.shelf import Network, Shelf, resident_bytes
+from serving.shelf import Network, Shelf
 
 Form = TypeVar("Form")
 
@@ -59,6 +60,7 @@ class Predictor:
         certain_at: float = CERTAIN_AT,
         on_request: Sequence[Card] = (),
         memory: int | None = None,
+        prepare: Callable[[Card], object] = lambda _: None,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -72,11 +74,12 @@ class Predictor:
             certain_at: the probability, 0.5-1, from which an answer is said.
             on_request: networks that are loaded when they are first asked for.
             memory: bytes that all networks may take together; None: as many as there are.
+            prepare: what has to be done before `load` can load a network (`serving.shelf`).
 
         Raises:
             SettingsError: two networks of one name, or more at the start than there is room for.
         """
-        self.shelf = Shelf(cards, load, on_request, memory)
+        self.shelf = Shelf(cards, load, on_request, memory, prepare)
         self.default = cards[0].name
         self.limits = limits
         self._fit = fit
@@ -84,6 +87,9 @@ class Predictor:
         self.queue = queue
         self.deadline_s = deadline_s
         self._draining = False
+        # Who waits for another form of a network stands outside the queue, but in a thread of the
+        # server's, and those are hardly more than the queue's places.
+        self._waiters = BoundedSemaphore(max(1, queue.capacity // 2))
 
     def load(self) -> None:
         """Load the networks of the start, one after the other, on this thread.
@@ -136,25 +142,25 @@ class Predictor:
         works = [self._walk(photo, options) for photo in photos]
         return [_result(job) for job in self.queue.put(works, self.deadline_s, place)]
 
-    def probabilities(
-        self, pictures: Sequence[bytes | Pixels], model: str | None, place: Place | None = None
-    ) -> list[Probabilities]:
-        """Each picture's calibrated probabilities, float32 (classes,), by class index.
+    def score(
+        self, pictures: Sequence[bytes | Pixels], network: Network, place: Place | None = None
+    ) -> list["Scored"]:
+        """What a network says of each picture, for all of its classes.
 
         Args:
             pictures: encoded photos, or pixels as the network sees them: uint8 RGB,
                 (size, size, 3).
-            model: the network; None for the default one.
+            network: one of those being served.
             place: the place that was held for them.
 
         Raises:
             RequestError: any of them can't be read, or there is no place for all of them.
         """
         self.require_places(len(pictures))
-        network = self.network(model)
         how = self.how_to_fit(network.card, None)
-        works = [partial(_probabilities, one, network, how, self.limits) for one in pictures]
-        return [job.result() for job in self.queue.put(works, self.deadline_s, place)]
+        works = [partial(_score, one, network, how, self.limits) for one in pictures]
+        jobs = self.queue.put(works, self.deadline_s, place)
+        return [_scored(job, number, len(jobs)) for number, job in enumerate(jobs, start=1)]
 
     def form(
         self,
@@ -169,18 +175,28 @@ class Predictor:
         Who has to wait for it gives back the place in the queue meanwhile.
 
         Raises:
-            NotReady: it is still being made.
-            Exception: whatever `make` raised.
+            NotReady: it is still being made, or many wait already.
+            RequestError: `make` raised it, or there is no room for it.
+            FormFailed: `make` failed.
         """
 
         def make_in_room() -> Form:
-            self.shelf.make_room(resident_bytes(network.card), keep=network.card.name)
+            self.shelf.make_room(network)
             return make()
 
-        if place is not None and not network.forms.is_made(purpose):
+        made: Form
+        if network.forms.is_made(purpose):
+            made = network.forms.get(purpose, make_in_room, 0.0)
+            return made
+        if place is not None:
             place.release()
-        made: Form = network.forms.get(purpose, make_in_room, min(self.deadline_s, within_s))
-        return made
+        if not self._waiters.acquire(blocking=False):
+            raise NotReady(f"{network.card.name} is being prepared for {purpose}, and many wait")
+        try:
+            made = network.forms.get(purpose, make_in_room, min(self.deadline_s, within_s))
+            return made
+        finally:
+            self._waiters.release()
 
     def upright_jpeg(self, photo: bytes, width: int | None, place: Place | None = None) -> bytes:
         """The photo as an upright JPEG without metadata, `width` pixels wide at most.
@@ -223,7 +239,7 @@ class Predictor:
 
     def how_to_fit(self, card: Card, mode: FitMode | None) -> Fit:
         """How a photo becomes the square of a network, as a request asks: None, if it doesn't."""
-        return Fit(card.input_size, mode or self._fit or card.mode, card.crop, card.interpolation)
+        return square(card, mode or self._fit)
 
     def require_places(self, count: int) -> None:
         """Refuse a request with more photos than may wait at all.
@@ -237,14 +253,19 @@ class Predictor:
                 "(SHIWU_QUEUE); send the others in another"
             )
 
-    def _walk(self, photo: bytes, options: Options) -> "_Walk":
+    def _walk(self, photo: bytes, options: Options) -> "Walk":
         network = self.network(options.model)
         how = self.how_to_fit(network.card, options.fit)
-        return _Walk(photo, network, how, self.limits, options, self._certain_at)
+        return Walk(photo, network, how, self.limits, options, self._certain_at)
+
+
+def square(card: Card, mode: FitMode | None) -> Fit:
+    """How a photo becomes the square of a network: by `mode`, or as the card says for None."""
+    return Fit(card.input_size, mode or card.mode, card.crop, card.interpolation)
 
 
 @dataclass
-class _Walk:
+class Walk:
     """One photo's way to its answer, done by a runner; the photo is let go with it."""
 
     photo: bytes
@@ -255,20 +276,28 @@ class _Walk:
     certain_at: float
 
     def __call__(self) -> Answer:
+        """The answer."""
         begun = time.perf_counter()
         upright = read(self.photo, self.limits, at_least=self.how.decode_side)
         pixels = fit(upright, self.how)  # (size, size, 3)
         codes = check(pixels, upright.size, self.how)
         decoded = time.perf_counter()
-        probabilities = self.network.engine.run(pixels[None])[0]  # (classes,)
+        probabilities, alike = self.see(pixels)  # (classes,)
         probabilities = calibrate(probabilities, self.network.card.temperature)
         inferred = time.perf_counter()
         naming, asked = self.network.naming, self.options
         ranked = rank(probabilities, naming.labels[asked.lang], asked.top, asked.threshold)
-        verdict = judge(probabilities, naming, self.certain_at, asked.lang)
+        verdict = judge(probabilities, naming, self.certain_at, asked.lang, alike)
         timings = Timings(0.0, decoded - begun, inferred - decoded)
+        codes = codes if alike else (*codes, UNLIKE)
         hints = tuple(hint(code, asked.lang) for code in codes)
         return Answer(self.network.card.name, ranked, timings, verdict, hints)
+
+    def see(self, pixels: Pixels) -> tuple[Probabilities, bool]:
+        """The probability of each class; whether the photo is like what the network was taught."""
+        if self.network.telling is not None:
+            return self.network.telling.run(pixels)
+        return self.network.engine.run(pixels[None])[0], True
 
 
 def _result(job: Job[Answer]) -> Answer | RequestError:
@@ -279,12 +308,31 @@ def _result(job: Job[Answer]) -> Answer | RequestError:
     return replace(answer, timings=replace(answer.timings, wait_s=job.waited_s))
 
 
-def _probabilities(
-    picture: bytes | Pixels, network: Network, how: Fit, limits: Limits
-) -> Probabilities:
+@dataclass(frozen=True)
+class Scored:
+    """A picture's calibrated probabilities, float32 (classes,), by class index."""
+
+    probabilities: Probabilities
+    timings: Timings
+
+
+def _score(picture: bytes | Pixels, network: Network, how: Fit, limits: Limits) -> Scored:
+    begun = time.perf_counter()
     if isinstance(picture, bytes):
         picture = np.asarray(fit(read(picture, limits, at_least=how.decode_side), how))
-    return calibrate(network.engine.run(picture[None])[0], network.card.temperature)
+    decoded = time.perf_counter()
+    probabilities = calibrate(network.engine.run(picture[None])[0], network.card.temperature)
+    return Scored(probabilities, Timings(0.0, decoded - begun, time.perf_counter() - decoded))
+
+
+def _scored(job: Job[Scored], number: int, count: int) -> Scored:
+    try:
+        scored = job.result()
+    except RequestError as error:
+        if count > 1:
+            error.args = (f"photo {number} of {count}: {error}",)
+        raise
+    return replace(scored, timings=replace(scored.timings, wait_s=job.waited_s))
 
 
 def _upright_jpeg(photo: bytes, width: int | None, limits: Limits) -> bytes:

@@ -134,3 +134,18 @@ def test_an_unknown_network_stops_the_start_and_names_the_nearest():
     assert ended.returncode == 1
     assert "MobileNetV2" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"SHIWU_ON_REQUEST": "MobileNet"}, "SHIWU_ON_REQUEST needs SHIWU_MEMORY"),
+        (
+            {"SHIWU_ON_REQUEST": "all,MobileNet", "SHIWU_MEMORY": "1000000000"},
+            "SHIWU_ON_REQUEST: `all` stands alone",
+        ),
+    ],
+)
+def test_settings_that_don_t_go_together_are_told(given, says):
+    with pytest.raises(BadSettings, match=says):
+        Settings.from_environment(given)

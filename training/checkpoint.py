@@ -4,7 +4,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from errors import SettingsError
 
 Arrays = list[NDArray[Any]]
+History = list[dict[str, float]]
+_BESIDES = ("step", "spent_s", "plan", "history")  # besides arrays
 
 
 class NoRoom(SettingsError):
@@ -33,12 +35,14 @@ class Checkpoint:
         average: the averaged weights, in the order of `get_weights`.
         step: steps done.
         spent_s: seconds that training took so far.
+        history: figures of each epoch that is done, in their order.
     """
 
     state: Arrays
     average: Arrays
     step: int
     spent_s: float
+    history: History = field(default_factory=list)
 
     def save(self, path: Path, plan: Mapping[str, Any]) -> None:
         """Replace the checkpoint at `path`; the one before stays until this one is whole.
@@ -50,7 +54,7 @@ class Checkpoint:
         """
         fresh = path.with_name(path.name + ".part")
         parts: dict[str, Any] = {"step": self.step, "spent_s": self.spent_s}
-        parts["plan"] = json.dumps(plan)
+        parts |= {"plan": json.dumps(plan), "history": json.dumps(self.history)}
         parts |= {f"arr_{i}": array for i, array in enumerate([*self.state, *self.average])}
         try:
             with fresh.open("wb") as file:
@@ -80,13 +84,14 @@ def load(path: Path, plan: Mapping[str, Any], in_state: int) -> Checkpoint | Non
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             made_with = json.loads(str(saved["plan"]))
             _refuse_another_plan(path, made_with, json.loads(json.dumps(plan)))
-            arrays = [saved[f"arr_{i}"] for i in range(len(saved.files) - 3)]
+            arrays = [saved[f"arr_{i}"] for i in range(len(saved.files) - len(_BESIDES))]
             step, spent_s = int(saved["step"]), float(saved["spent_s"])
+            history = json.loads(str(saved["history"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CannotGoOn(f"{path} can't be read ({error}); remove it to begin anew") from error
-    return Checkpoint(arrays[:in_state], arrays[in_state:], step, spent_s)
+    return Checkpoint(arrays[:in_state], arrays[in_state:], step, spent_s, history)
 
 
 def _refuse_another_plan(path: Path, made: dict[str, Any], now: dict[str, Any]) -> None:

@@ -1,9 +1,8 @@
 """How often a network is right on labelled pictures, read and fitted as the service does."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from models.card import Card
 from training.data import Sample
 from training.pack import decode
 
-BATCH = 64
-_Answered = tuple[int, NDArray[np.uint8]]  # class index, pixels
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,19 +28,31 @@ class Figures:
 def measure(card: Card, engine: Engine, samples: Iterable[Sample]) -> Figures:
     """Ask the engine about every sample; files that are no picture are named and left out.
 
-    The picture is read and fitted as the card says. Of equal probabilities the smaller class
-    index comes first.
+    Of equal probabilities the smaller class index comes first.
+    """
+    shown, probabilities = ask(card, engine, samples)
+    classes = np.array([sample.class_index for sample in shown], np.int64)
+    return Figures(len(shown), *(top_k(probabilities, classes, k) for k in (1, 5)))
+
+
+def ask(card: Card, engine: Engine, samples: Iterable[Sample]) -> tuple[tuple[Sample, ...], Floats]:
+    """The samples that can be read, and the engine's probabilities, float32 (samples, classes).
+
+    The pictures are read and fitted as the card says; what is no picture is named in the log.
     """
     how = Fit(card.input_size, card.mode, card.crop, card.interpolation)
-    ranks: list[int] = []
-    for some in _batches(decode(samples, how)):
-        classes = np.array([class_index for class_index, _ in some])
-        probabilities = engine.run(np.stack([pixels for _, pixels in some]))
-        best = np.argsort(-probabilities, axis=1, kind="stable")
-        ranks += (best == classes[:, None]).argmax(axis=1).tolist()
-    count = len(ranks)
-    top1, top5 = (sum(rank < k for rank in ranks) / max(count, 1) for k in (1, 5))
-    return Figures(count, top1, top5)
+    found = list(decode(samples, how, lambda pixels: engine.run(pixels[None])[0]))
+    rows = [answer for _, answer in found]
+    probabilities = np.array(rows, np.float32).reshape(len(rows), card.classes)
+    return tuple(sample for sample, _ in found), probabilities
+
+
+def top_k(probabilities: Floats, classes: NDArray[np.int64] | Sequence[int], k: int) -> float:
+    """Share of the pictures whose class is among the k most probable; ties by class index."""
+    if not len(classes):
+        return 0.0
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((best == np.asarray(classes)[:, None]).any(axis=1).mean())
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
@@ -57,8 +67,3 @@ def interval(share: float, count: int) -> tuple[float, float]:
     spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     half = z * spread / (1 + z * z / count)
     return middle - half, middle + half
-
-
-def _batches(items: Iterator[_Answered]) -> Iterator[list[_Answered]]:
-    while some := list(islice(items, BATCH)):
-        yield some

@@ -6,11 +6,12 @@ kept by the operating system as long as there is room.
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from training.data import BadData, Data, Sample
 
 _log = logging.getLogger(__name__)
 _NAMED = 10  # so many files that are no picture are named one by one
+Pixels = NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,33 +66,44 @@ def pack(data: Data, size: int, folder: Path) -> Pack:
     return Pack(np.memmap(folder / "pictures.bin", np.uint8, "r", shape=shape), classes)
 
 
-def decode(samples: Iterable[Sample], how: Fit) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Class index and pixels, uint8 (size, size, 3), of each picture that can be read.
+def decode(
+    samples: Iterable[Sample], how: Fit, then: Callable[[Pixels], T]
+) -> Iterator[tuple[Sample, T]]:
+    """Each picture that can be read, and what `then` makes of its pixels.
 
     The others are named in the log.
+
+    Args:
+        then: given uint8 (size, size, 3); called by several threads.
     """
     skipped = 0
+
+    def one(sample: Sample) -> T | str:
+        pixels = picture(sample.path, how)
+        return pixels if isinstance(pixels, str) else then(pixels)
+
     with ThreadPoolExecutor(available()) as threads:
         left = iter(samples)
-        while some := list(islice(left, 256)):  # bounds what is decoded but not yet written
-            for sample, pixels in zip(
-                some, threads.map(lambda s: _read(s, how), some), strict=True
-            ):
-                if isinstance(pixels, RequestError):
+        while some := list(islice(left, 256)):  # bounds what is decoded but not yet taken
+            for sample, made in zip(some, threads.map(one, some), strict=True):
+                if isinstance(made, str):
                     skipped += 1
                     if skipped <= _NAMED:
-                        _log.warning("%s is left out: %s", sample.path, pixels)
+                        _log.warning("%s is left out: %s", sample.path, made)
                     continue
-                yield sample.class_index, pixels
+                yield sample, made
     if skipped > _NAMED:
         _log.warning("%d files are left out in all", skipped)
 
 
-def _read(sample: Sample, how: Fit) -> NDArray[np.uint8] | RequestError:
+def picture(path: Path, how: Fit) -> Pixels | str:
+    """The photo in a file as the service would see it, uint8 (size, size, 3), or what is wrong."""
     try:
-        return fit(read(sample.path.read_bytes(), at_least=how.decode_side), how)
+        return fit(read(path.read_bytes(), at_least=how.decode_side), how)
     except RequestError as error:
-        return error
+        return str(error)
+    except OSError as error:
+        return f"the file can't be read: {error.strerror or error}"
 
 
 def _decode_into(data: Data, size: int, folder: Path) -> None:
@@ -100,9 +114,9 @@ def _decode_into(data: Data, size: int, folder: Path) -> None:
     how = Fit(size, crop=1.0, interpolation="bicubic")
     classes = []
     with (folder / "pictures.bin").open("wb") as file:
-        for class_index, pixels in decode(data.train, how):
-            file.write(pixels.tobytes())
-            classes.append(class_index)
+        for sample, pixels in decode(data.train, how, bytes):
+            file.write(pixels)
+            classes.append(sample.class_index)
     present = set(classes)
     if missing := [name for index, name in enumerate(data.ids) if index not in present]:
         raise BadData(f"no file of the class {missing[0]!r} is a picture that can be read")

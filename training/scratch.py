@@ -7,7 +7,7 @@ the last steps. A run can be ended at any moment: the same call goes on from the
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from training import checkpoint
+from engines.load import load
+from models import folder
+from models.card import Card
+from serving.cores import available
+from training import checkpoint, export
 from training.augment import Floats, augment
-from training.checkpoint import Arrays, Checkpoint
-from training.pack import Pack
+from training.calibration import fit_temperature
+from training.checkpoint import Arrays, Checkpoint, History
+from training.data import Data, Sample, find
+from training.evaluate import ask
+from training.head import ENOUGH
+from training.outcome import Outcome
+from training.pack import Pack, pack
 from training.schedule import learning_rate, size_at
 from training.step import make_step, mixed_precision
+from training.task import Asked
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +45,12 @@ AVERAGE_EVERY = 10  # steps
 AVERAGE_RATE = 0.04  # so the average looks back over some 250 steps
 SETTLING_BATCHES = 40
 TELL_EVERY_S = 15.0
+# What is chosen by the number of photos: at least so many steps an epoch, of batches within these
+# bounds, and epochs until so many pictures were seen.
+_STEPS_AN_EPOCH = 30
+_SMALLEST_BATCH, _LARGEST_BATCH = 16, 256
+_PICTURES_SEEN = 100_000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 60
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class Plan:
         epochs: how often to see every picture, at most.
         minutes: end after about so long, with the schedule shortened to fit; None: no limit.
         batch_size: pictures a step; fewer where there are fewer.
-        peak: highest learning rate.
+        peak: highest learning rate, for batches of 256; in proportion for others.
         weight_decay: as added to the gradient of a kernel.
         seed: of everything that is drawn.
     """
@@ -56,9 +73,63 @@ class Plan:
     weight_decay: float = 5e-4
     seed: int = 0
 
+    @property
+    def rate(self) -> float:
+        """The highest learning rate for batches of this size."""
+        return self.peak * self.batch_size / _LARGEST_BATCH
 
-def train(data: Pack, classes: int, plan: Plan, kept: Path, every_s: float) -> Arrays:
-    """Train to the end of the plan and return the averaged weights, in Keras' order.
+
+def plan_for(pictures: int, epochs: int | None, minutes: float | None, seed: int) -> Plan:
+    """A plan for so many pictures, with what was not asked for chosen.
+
+    A few thousand need many small steps, a hundred thousand few large ones.
+    """
+    wanted = max(pictures // _STEPS_AN_EPOCH, 1)
+    batch = 1 << (wanted.bit_length() - 1)  # the power of two at or under it
+    batch = min(max(batch, _SMALLEST_BATCH), _LARGEST_BATCH)
+    chosen = min(max(_PICTURES_SEEN // max(pictures, 1), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    return Plan(epochs=epochs or chosen, minutes=minutes, batch_size=batch, seed=seed)
+
+
+def scratch(
+    asked: Asked, size: int, epochs: int | None, minutes: float | None, every_s: float
+) -> Card:
+    """Train a network from nothing, measure it, and write the network folder; its card.
+
+    Args:
+        size: side of its pictures, pixels.
+        epochs: rounds over all pictures; None: by their number.
+        minutes: end after about so long, if sooner.
+        every_s: seconds between checkpoints.
+    """
+    begun = time.monotonic()
+    made = export.begin(asked.out)
+    work = asked.out / "work"
+    data = find(asked.data, work / "unpacked", asked.seed)
+    packed = pack(data, size, work)
+    _log.info("%d pictures in %d classes", len(packed.classes), len(data.ids))
+    plan = plan_for(len(packed.classes), epochs, minutes, asked.seed)
+    averaged, history = train(packed, len(data.ids), plan, work / "checkpoint.npz", every_s)
+    card = export.write_convnet(asked.name or export.name_of(asked.out), data, size, averaged, made)
+    shown, given = _asked_about(card, data, asked)
+    outcome = Outcome(
+        "scratch",
+        {"pictures become": f"{size} x {size} pixels", **asdict(plan)},
+        [label for _, label in export.named(data)],
+        shown,
+        given,
+        _temperature(shown, given),
+        history=history,
+        counts=np.bincount(packed.classes, minlength=len(data.ids)).tolist(),
+        seconds=time.monotonic() - begun,
+    )
+    return export.finish(card, outcome, asked.command, asked.out)
+
+
+def train(
+    data: Pack, classes: int, plan: Plan, kept: Path, every_s: float
+) -> tuple[Arrays, History]:
+    """Train to the end of the plan: the averaged weights, in Keras' order, and how it went.
 
     Args:
         data: the pictures.
@@ -81,7 +152,7 @@ def train(data: Pack, classes: int, plan: Plan, kept: Path, every_s: float) -> A
             _log.info("step %d is kept", step)
             saved_at = time.monotonic()
     run.checkpoint().save(kept, asdict(plan))
-    return run.settled()
+    return run.settled(), run.history
 
 
 class _Run:
@@ -101,37 +172,41 @@ class _Run:
         self._step = make_step(self._network, self._optimizer, LABEL_SMOOTHING)
         self.state = [*self._network.weights, *self._optimizer.variables]
         self.average: Arrays = [np.array(weight) for weight in self._network.get_weights()]
+        self.history: History = []
         self._done, self._began = 0, time.monotonic()
 
     def resume(self, found: Checkpoint) -> None:
         for variable, value in zip(self.state, found.state, strict=True):
             variable.assign(value)
-        self.average = found.average
+        self.average, self.history = found.average, found.history
         self._done, self._began = found.step, time.monotonic() - found.spent_s
 
     def checkpoint(self) -> Checkpoint:
         from keras import ops
 
         state = [np.array(ops.convert_to_numpy(variable)) for variable in self.state]
-        return Checkpoint(state, self.average, self._done, time.monotonic() - self._began)
+        spent_s = time.monotonic() - self._began
+        return Checkpoint(state, self.average, self._done, spent_s, self.history)
 
     def steps(self) -> Iterator[int]:
         """Take the steps that are left, giving the number of each.
 
         A second thread prepares the next batch meanwhile.
         """
-        said = _Said(self._done)
-        with ThreadPoolExecutor(1) as ahead:
+        said = _Said(self._done, self._batches.an_epoch, self.history)
+        with ThreadPoolExecutor(1) as ahead, tqdm(total=100, unit="%", disable=None) as bar:
             coming = self._prepare(ahead, self._done)
             while (progress := self._progress()) < 1:
                 pictures, targets = coming.result()
                 coming = self._prepare(ahead, self._done + 1)
-                self._optimizer.learning_rate = self._plan.peak * learning_rate(progress)
+                self._optimizer.learning_rate = self._plan.rate * learning_rate(progress)
                 loss, right = self._step(pictures, targets)
                 self._done += 1
                 if self._done % AVERAGE_EVERY == 0:
                     self._take_into_average()
                 said.add(self._done, progress, loss, right, len(pictures))
+                bar.set_postfix(loss=f"{loss:.3f}", right=f"{right:.3f}", refresh=False)
+                bar.update(round(progress * 100) - bar.n)
                 yield self._done
 
     def settled(self) -> Arrays:
@@ -199,14 +274,22 @@ class _Batches:
 
 
 class _Said:
-    """Tells now and then how training goes, as means since it last did."""
+    """Tells now and then how training goes, as means since it last did; and notes each epoch."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, an_epoch: int, history: History) -> None:
         self._since, self._step = time.monotonic(), step
         self._seen: list[tuple[float, float]] = []
+        self._an_epoch, self._history = an_epoch, history
+        self._of_epoch: list[tuple[float, float]] = []
 
     def add(self, step: int, progress: float, loss: float, right: float, pictures: int) -> None:
         self._seen.append((loss, right))
+        self._of_epoch.append((loss, right))
+        if step % self._an_epoch == 0:
+            mean_loss, mean_right = np.mean(self._of_epoch, axis=0).tolist()
+            epoch = step // self._an_epoch
+            self._history.append({"epoch": epoch, "loss": mean_loss, "right": mean_right})
+            self._of_epoch = []
         passed_s = time.monotonic() - self._since
         if passed_s < TELL_EVERY_S:
             return
@@ -215,6 +298,24 @@ class _Said:
         told = "step %d, %.1f%% of the way: loss %.3f, right %.3f, %.0f pictures/s"
         _log.info(told, step, progress * 100, loss, right, speed)
         self._since, self._step, self._seen = time.monotonic(), step, []
+
+
+def _asked_about(card: Card, data: Data, asked: Asked) -> tuple[tuple[Sample, ...], Floats]:
+    """What the network, as it will be served, says of the photos kept apart."""
+    made = card.folder or Path()
+    export.compile_network(card)
+    compiled = asked.cache / "compiled"
+    engine = load(card, lambda: made / folder.WEIGHTS, compiled=compiled, cores=available())
+    try:
+        return ask(card, engine, data.validation)
+    finally:
+        engine.close()
+
+
+def _temperature(shown: Sequence[Sample], given: Floats) -> float:
+    """The one that fits the photos kept apart: all others were learned by heart."""
+    classes = np.array([sample.class_index for sample in shown], np.int64)
+    return fit_temperature(given, classes) if len(classes) >= ENOUGH else 1.0
 
 
 def _without_softmax(network: "keras.Model") -> "keras.Model":
@@ -230,7 +331,7 @@ def _optimizer(plan: Plan, network: "keras.Model") -> Any:
     # Keras shrinks weights apart from momentum; added to the gradient, decay would pile up in
     # it to 1 / (1 - momentum) times as much.
     optimizer = keras.optimizers.SGD(
-        plan.peak, MOMENTUM, nesterov=True, weight_decay=plan.weight_decay / (1 - MOMENTUM)
+        plan.rate, MOMENTUM, nesterov=True, weight_decay=plan.weight_decay / (1 - MOMENTUM)
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(network.trainable_variables)

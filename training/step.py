@@ -133,7 +133,7 @@ def _normalise_at_once(network: "keras.Model") -> None:
             layer.moving_variance.value,
             layer.gamma.value,
             layer.beta.value,
-            bool(training),
+            bool(training) and layer.trainable,
             1 - layer.momentum,
             layer.epsilon,
         )

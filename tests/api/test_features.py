@@ -11,6 +11,7 @@ from imaging.fit import Fit, fit
 from imaging.read import Limits, read
 from models import zoo
 from serving.features import pooled
+from tests.api.counted import photos_counted
 from tests.small import photo
 
 NPY = {"Accept": "application/x-npy"}
@@ -153,22 +154,10 @@ def test_a_layer_that_takes_keras_and_can_t_be_made_is_told_without_paths(make_a
 
 
 def test_the_log_and_the_metrics_count_the_photos(client, caplog):
-    before = _photos(client)
+    before = photos_counted(client)
     with caplog.at_level("INFO", "shiwu.request"):
         several(client, [photo("red"), b"no picture"])
-    assert _photos(client) - before == 1
-    (line,) = [
-        record
-        for record in caplog.records
-        if record.name == "shiwu.request" and getattr(record, "route", "") == "/features"
-    ]
-    assert line.photos == 2
-
-
-def _photos(client) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return sum(
-        float(line.split()[-1])
-        for line in lines
-        if line.startswith('shiwu_photos_total{outcome="ok"')
-    )
+    assert photos_counted(client) - before == {"ok": 1, "unsupported_image": 1}
+    lines = [record for record in caplog.records if getattr(record, "route", "") == "/features"]
+    assert [line.photos for line in lines] == [2]
+    assert 'shiwu_infer_seconds_count{model="ShiwuNet"}' in client.get("/metrics").text

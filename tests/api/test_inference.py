@@ -4,10 +4,12 @@ tests/end_to_end."""
 import base64
 import json
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from tests.api.counted import photos_counted
 from tests.small import SIZE, answer, photo
 
 INFER = "/v2/models/Colours/infer"
@@ -162,16 +164,21 @@ def without(key):
         ([], "no object"),
         ({}, '"inputs", a list with one tensor'),
         ({"inputs": [{}, {}]}, "one tensor"),
-        (without("datatype"), "datatype is 'None'; taken are BYTES"),
+        (without("datatype"), "datatype is None; taken are BYTES"),
         (without("shape"), "shape is None"),
         (without("data"), 'neither "data"'),
         (tensor(pixels(), "INT64"), "datatype is 'INT64'"),
         (tensor(pixels()[:, :8]), f"come as [photos, {SIZE}, {SIZE}, 3]"),
         (tensor(pixels(), shape=[1, SIZE, SIZE, -3]), "shape"),
-        (tensor(pixels(), shape=[2, SIZE, SIZE, 3]), "says 6144 numbers; 3072 came"),
+        (tensor(pixels(), shape=[2, SIZE, SIZE, 3]), "says 6144 numbers, and its data are not"),
         (tensor(pixels() * 2.0, "FP32"), "from 0 to 255"),
         (tensor(pixels() * float("nan"), "FP32"), "from 0 to 255"),
-        (tensor(np.full((1, SIZE, SIZE, 3), "a"), "UINT8"), "numbers"),
+        (tensor(np.full((1, SIZE, SIZE, 3), "a"), "UINT8"), "and its data are not those"),
+        (tensor(pixels() > 7), "and its data are not those"),
+        (tensor(np.full((1, SIZE, SIZE, 3), 10**400, object)), "from 0 to 255"),
+        (tensor(pixels(), shape="\ud800"), "'\\ud800'"),
+        (tensor(pixels(), "\ud800"), "'\\ud800'"),
+        (tensor(pixels(), parameters={"binary_data_size": "\ud800"}), "'\\ud800'"),
         (tensor(pixels()) | {"outputs": [{"name": "logits"}]}, "no output 'logits'"),
         (tensor(pixels()) | {"outputs": 7}, '"outputs" is a list'),
         (tensor(pixels()) | {"parameters": 7}, '"parameters" is an object'),
@@ -183,7 +190,7 @@ def test_what_is_no_request_is_refused_in_words(client, said, says):
 
 def test_bytes_that_are_not_what_the_json_says_are_refused(client):
     said, tail = by_bytes(photo("red"))
-    assert "bytes came" in refusal(infer(client, said, tail + b"x"))
+    assert "came behind" in refusal(infer(client, said, tail + b"x"))
     said["inputs"][0]["parameters"]["binary_data_size"] -= 9
     assert "in the middle" in refusal(infer(client, said, tail[:-9]))
     said, tail = by_bytes(photo("red"))
@@ -196,6 +203,40 @@ def test_bytes_that_are_not_what_the_json_says_are_refused(client):
 def test_a_bad_photo_has_the_status_that_predict_gives_it(client):
     refusal(infer(client, *by_bytes(b"no picture")), 415)
     refusal(infer(client, *by_bytes(photo("red")[:300])), 422)
+
+
+def test_texts_that_can_t_be_sent_back_are_quoted_or_escaped(client):
+    said, tail = by_bytes(photo("red"))
+    reply = infer(client, said | {"id": "\ud800"}, tail)
+    assert (reply.status_code, reply.json["id"]) == (200, "\ud800")
+    said["outputs"] = [{"name": "probabilities", "parameters": {"classification": "\ud800"}}]
+    assert "classification" in refusal(infer(client, said, tail))
+    assert LENGTH in refusal(infer(client, said, tail, {LENGTH: "9" * 5000}))
+
+
+def test_texts_where_numbers_should_be_take_no_memory(client):
+    """NumPy would make of them a table that is as wide as the longest: 800 MB of this megabyte."""
+    said = {"name": "image", "datatype": "UINT8", "shape": [1, SIZE, SIZE, 3]}
+    said["data"] = ["a" * 1000] + ["b"] * 200_000
+    tracemalloc.start()
+    try:
+        refusal(infer(client, {"inputs": [said]}))
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_null_or_empty_counts_as_not_given(client):
+    said, tail = by_bytes(photo("red"))
+    reply = infer(client, said | {"parameters": None, "outputs": []}, tail)
+    assert len(outputs(reply)) == 3
+
+
+def test_photos_are_counted_and_timed_as_those_of_predict(client):
+    before = photos_counted(client)
+    infer(client, *by_bytes(photo("red"), photo("blue")))
+    infer(client, *by_bytes(b"no picture"))
+    assert photos_counted(client) - before == {"ok": 2, "unsupported_image": 1}
 
 
 def test_more_photos_than_the_queue_holds_are_refused(client):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from api import openapi, options
+from errors import SettingsError
 from models import zoo
 from tests.small import photo
 
@@ -202,3 +203,15 @@ def test_metrics_count_requests_by_outcome_and_time_every_stage(client):
         "shiwu_in_flight",
     ):
         assert line in told
+
+
+def test_two_networks_of_one_name_on_request_stop_the_start(make_app):
+    with pytest.raises(SettingsError, match="two networks have one name"):
+        make_app(load=False, on_request=("VGG16", "VGG16"), memory=2**30)
+
+
+def test_every_published_network_can_be_had_on_request(make_app):
+    client = make_app(on_request=("all",), memory=2**30).test_client()
+    reply = client.get("/v2/models/VGG19")
+    assert reply.json["outputs"][0]["shape"] == [-1, 1000]
+    assert "takes about" in client.get("/labels?model=ConvNeXtXLarge").json["error"]["message"]

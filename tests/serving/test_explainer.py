@@ -13,7 +13,7 @@ from imaging.read import Limits
 from models import folder
 from serving.answer import Naming
 from serving.explain import Explainer, area_of, heat_of
-from serving.forms import NotReady
+from serving.forms import FormFailed, NotReady
 from serving.predictor import Predictor
 from serving.queue import Queue, TooLate
 from serving.shelf import Network
@@ -109,7 +109,7 @@ def test_what_failed_for_want_of_memory_is_tried_again(predictor_of, folders):
     engine = SlowEngine(folders[0], fails=1)
     engine.go_on.set()
     explainer = Explainer(predictor_of(folders[:1], engine))
-    with pytest.raises(MemoryError):
+    with pytest.raises(FormFailed):
         explainer.explain(photo("red"))
     assert explainer.explain(photo("red")).prediction.id == "c0"
 

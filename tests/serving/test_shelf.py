@@ -1,17 +1,21 @@
 """Networks come and go: each loaded once, the one not asked for longest makes room."""
 
+import gc
 import threading
 import time
+import weakref
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engines.openvino_engine import OpenVinoEngine
 from errors import EngineError, SettingsError
 from models import folder
 from serving.answer import Naming
-from serving.forms import Forms, NotReady
-from serving.shelf import Network, NotLoaded, Shelf, resident_bytes
+from serving.forms import FormFailed, Forms, NotReady
+from serving.room import resident_bytes
+from serving.shelf import Network, NoRoom, NotLoaded, Shelf
 from tests.small import colours
 
 
@@ -41,7 +45,7 @@ def loader():
 @pytest.fixture(scope="module")
 def cards(tmp_path_factory):
     where = tmp_path_factory.mktemp("networks")
-    found = [folder.load(colours(where / name, name)) for name in ("One", "Two", "Three")]
+    found = [folder.load(colours(where / name, name)) for name in ("One", "Two", "Three", "Four")]
     # Said to be large: a test process grows by some megabytes of its own.
     return [replace(card, parameters=50_000_000) for card in found]
 
@@ -80,41 +84,130 @@ def test_a_network_on_request_is_loaded_once_however_many_ask(cards, loader):
     assert loader.loaded == ["One", "Two"]
 
 
-def test_the_one_not_asked_for_longest_makes_room(cards, loader):
-    room = 2 * resident_bytes(cards[0]) + 1000
-    shelf = Shelf(cards[:1], loader, on_request=cards[1:], memory=room)
+def one_more_than(cards, loader, count: int) -> Shelf:
+    """A shelf with One on it and room for so many more, and a bit."""
+    room = int((count + 1.2) * resident_bytes(cards[0]))
+    shelf = Shelf(cards[:1], loader, on_request=cards[1:], memory=room, stays_s=0)
     shelf.load()
-    for name in ("Two", "One", "Three"):
+    return shelf
+
+
+def test_the_one_not_asked_for_longest_makes_room_and_the_first_ones_stay(cards, loader):
+    shelf = one_more_than(cards, loader, 2)
+    for name in ("Two", "Three", "Two", "Four"):
         wait_for(shelf, name)
-        assert sum(network.bytes for network in shelf.networks.values()) <= room
-    assert list(shelf.networks) == ["One", "Three"]
-    assert wait_for(shelf, "Two").card.name == "Two"
-    assert loader.loaded == ["One", "Two", "Three", "Two"]
+    assert list(shelf.networks) == ["One", "Two", "Four"]
+    wait_for(shelf, "Three")
+    assert list(shelf.networks) == ["One", "Four", "Three"]
+    assert loader.loaded == ["One", "Two", "Three", "Four", "Three"]
 
 
 def test_a_network_that_is_being_asked_leaves_when_it_has_answered(cards, loader):
     """Its memory comes back before the next one is loaded, and not before its answer is there."""
-    shelf = Shelf(cards[:1], loader, on_request=cards[1:], memory=resident_bytes(cards[0]) + 1000)
-    shelf.load()
-    asking = shelf.get("One")
+    shelf = one_more_than(cards, loader, 1)
+    asking = wait_for(shelf, "Two")
     with pytest.raises(NotReady):
-        shelf.get("Two")
-    while "One" in shelf.networks:
+        shelf.get("Three")
+    while "Two" in shelf.networks:
         time.sleep(0.001)
     assert asking.engine.run(_black()).shape == (1, 3)
-    assert loader.loaded == ["One"]
+    assert loader.loaded == ["One", "Two"]
     del asking
-    wait_for(shelf, "Two")
+    wait_for(shelf, "Three")
 
 
 def test_other_forms_count_and_go_with_their_network(cards, loader):
-    shelf = Shelf(cards[:1], loader, on_request=cards[1:], memory=3 * resident_bytes(cards[0]))
+    shelf = one_more_than(cards, loader, 3)
+    for name in ("Two", "Three"):
+        wait_for(shelf, name)
+    two = shelf.get("Two")
+    two.forms.get("testing", object, 60)
+    wait_for(shelf, "Four")  # the fifth that would be there
+    assert list(shelf.networks) == ["One", "Two", "Four"]
+
+
+def test_for_another_form_others_leave_then_older_forms_and_else_it_is_refused(cards, loader):
+    shelf = one_more_than(cards, loader, 2)
+    wait_for(shelf, "Two")
+    one = shelf.get("One")
+
+    def form(purpose):
+        def make():
+            shelf.make_room(one)
+            return purpose
+
+        return one.forms.get(purpose, make, 60)
+
+    assert form("a") == "a"
+    assert set(shelf.networks) == {"One", "Two"}
+    assert form("b") == "b"
+    assert list(shelf.networks) == ["One"]
+    assert form("c") == "c"
+    assert len(one.forms) == 2  # "a" has gone
+    narrow = Shelf(cards[:1], loader, memory=int(1.5 * resident_bytes(cards[0])))
+    narrow.load()
+    alone = narrow.get("One")
+    with pytest.raises(NoRoom, match="SHIWU_MEMORY"):
+        alone.forms.get("a", lambda: narrow.make_room(alone), 60)
+
+
+def test_a_network_whose_form_failed_leaves_as_soon_as_any(cards, loader):
+    """What failed is remembered in words: an exception would hold all that it passed."""
+    shelf = one_more_than(cards, loader, 1)
+
+    def fail():
+        photo = bytearray(1000)
+        raise SettingsError(f"no Keras for {len(photo)} bytes")
+
+    two = wait_for(shelf, "Two")
+    with pytest.raises(FormFailed, match="Two can't be prepared for failing; the log says why"):
+        two.forms.get("failing", fail, 60)
+    gone = threading.Event()
+    weakref.finalize(two.engine, gone.set)
+    del two
+    gc.disable()
+    try:
+        with pytest.raises(NotReady):
+            shelf.get("Three")
+        assert gone.wait(10)
+    finally:
+        gc.enable()
+
+
+def test_what_can_t_be_loaded_makes_no_other_leave(cards, loader):
+    def prepare(card):
+        if card.name == "Three":
+            raise SettingsError("no weights")
+
+    room = int(2.2 * resident_bytes(cards[0]))
+    shelf = Shelf(cards[:1], loader, on_request=cards[1:], memory=room, prepare=prepare, stays_s=0)
     shelf.load()
     wait_for(shelf, "Two")
-    shelf.get("Two").forms.get("testing", object, 60)
-    assert shelf.get("Two").bytes == 2 * resident_bytes(cards[1])
-    wait_for(shelf, "Three")  # the fourth that would be there
-    assert list(shelf.networks) == ["Two", "Three"]
+    with pytest.raises(NotReady):
+        shelf.get("Three")
+    while shelf.is_loading:
+        time.sleep(0.001)
+    assert list(shelf.networks) == ["One", "Two"]
+
+
+def test_a_network_stays_for_a_while_before_it_makes_room(cards, loader):
+    """Else two that exclude one another would come and go, and never answer."""
+    room = int(2.2 * resident_bytes(cards[0]))
+    shelf = Shelf(cards[:1], loader, on_request=cards[1:], memory=room, stays_s=1.0)
+    shelf.load()
+    wait_for(shelf, "Two")
+    came = time.monotonic()
+    wait_for(shelf, "Three")
+    assert time.monotonic() - came >= 0.9
+
+
+def test_the_default_stays_whatever_the_process_has_grown_by(cards, loader):
+    """OpenVINO itself takes more than a small network does."""
+    small = [replace(card, parameters=3) for card in cards]
+    shelf = Shelf(small[:2], loader, on_request=small[2:], memory=4 * resident_bytes(small[0]))
+    shelf.load()
+    wait_for(shelf, "Three")
+    assert list(shelf.networks) == ["One", "Two", "Three"]
 
 
 def test_a_network_that_can_t_be_loaded_is_left_alone_for_a_minute(cards, loader, caplog):
@@ -143,13 +236,13 @@ def test_a_network_larger_than_all_the_room_is_refused_with_both_figures(cards, 
     large = replace(cards[1], parameters=100_000_000)
     shelf = Shelf(cards[:1], loader, on_request=[large], memory=2**29)
     shelf.load()
-    with pytest.raises(NotLoaded, match=r"Two takes about 8\d\d MB, and .* 512 MB here"):
+    with pytest.raises(NotLoaded, match=r"Two takes about 8\d\d MB, and 110 MB are left"):
         shelf.get("Two")
 
 
 def test_more_at_the_start_than_there_is_room_for_stops_the_start(cards, loader):
     large = [replace(card, parameters=100_000_000) for card in cards]
-    with pytest.raises(SettingsError, match=r"take about 2\d\d\d MB together.*1024 MB"):
+    with pytest.raises(SettingsError, match=r"take about \d\d\d\d MB together.*1024 MB"):
         Shelf(large, loader, memory=2**30)
 
 
@@ -164,7 +257,17 @@ def test_of_other_forms_the_longest_unasked_goes_first():
     assert made == ["a", "b", "c", "b"]
 
 
-def _black():
-    import numpy as np
+def test_forms_that_are_being_made_are_bounded_too():
+    forms, go_on = Forms("One", kept=3), threading.Event()
+    for number in range(10):
+        with pytest.raises(NotReady, match="other things" if number >= 3 else "try again"):
+            forms.get(str(number), lambda: go_on.wait(60), 0.01)
+    assert (len(forms), forms.is_making) == (3, True)
+    go_on.set()
+    assert forms.get("2", object, 60) is True
+    assert forms.get("a", object, 60)
+    assert len(forms) == 3
 
+
+def _black():
     return np.zeros((1, 32, 32, 3), np.uint8)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def folders(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`train` and `val`, three classes; an epoch is three steps of 128 pictures."""
+    """`train` and `val`, three classes; an epoch is 24 steps of 16 pictures."""
     place = tmp_path_factory.mktemp("split")
     class_folders(place / "train", 130)
     class_folders(place / "val", 4)
@@ -59,3 +60,41 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+BOX = ROOT / "models" / "bundled"
+NAMED = {"blue": "blue", "green": "green things", "red": "红色"}  # what the classes are called
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of `python -m training` and where everything lies."""
+
+    data: Path
+    out: Path
+    cache: Path
+    ran: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def own_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of photos, one of them with fewer, one file that is none, and a copy."""
+    place = tmp_path_factory.mktemp("own photos")
+    for name, colour in COLOURS.items():
+        for part, count in (("train", 6 if name == "red" else 24), ("validation", 8)):
+            shade = tuple(max(0, value - 10 * (part == "validation")) for value in colour)
+            draw(place / part / NAMED[name], shade, count, side=64)
+    (place / "train" / "blue" / "notes.txt").write_text("remember the milk")
+    learned = place / "train" / "blue" / "000.png"
+    (place / "validation" / "blue" / "copy.png").write_bytes(learned.read_bytes())
+    return place
+
+
+@pytest.fixture(scope="session")
+def bottlenecked(own_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The network in the box, taught the three classes."""
+    place = tmp_path_factory.mktemp("bottleneck")
+    out, cache = place / "my things", place / "cache"
+    ran = run("bottleneck", "--data", own_photos, "--model", BOX, "--out", out, "--cache", cache)
+    assert ran.returncode == 0, ran.stderr
+    return Run(own_photos, out, cache, ran)

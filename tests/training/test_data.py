@@ -10,12 +10,98 @@ from tests.training.conftest import COLOURS, class_folders, draw
 from training.data import BadData, find, find_to_measure
 
 
-def test_class_folders_give_sorted_classes_and_keep_every_tenth_picture_apart(folders, tmp_path):
+def test_class_folders_give_sorted_classes_and_a_fifth_of_each_is_kept_apart(folders, tmp_path):
     """Without a validation folder the figures must still be of pictures never learned from."""
     found = find(folders, tmp_path / "unpacked")
     assert found.ids == ("blue", "green", "red")
-    assert (len(found.train), len(found.validation)) == (33, 3)
+    assert [sample.class_index for sample in found.validation] == [0, 0, 1, 1, 2, 2]
+    assert len(found.train) == 30
     assert not {s.path for s in found.train} & {s.path for s in found.validation}
+
+
+def test_the_seed_decides_which_photos_are_kept_apart(folders, tmp_path):
+    """The same command must give the same figures, and another draw must be possible."""
+    first, again, other = (find(folders, tmp_path / "unpacked", seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.validation != other.validation
+
+
+def test_a_class_of_one_photo_is_named(folders, tmp_path):
+    """It can't be both learned from and measured on."""
+    draw(folders / "white cats", (250, 250, 250), 1)
+    with pytest.raises(BadData, match=r"class 'white cats' has one photo, 000\.png; at least two"):
+        find(folders, tmp_path / "unpacked")
+
+
+def test_validation_may_be_spelt_out(split, tmp_path):
+    """Keras' tutorials call the folder so."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train").symlink_to(split / "train")
+    (tmp_path / "data" / "validation").symlink_to(split / "val")
+    assert find(tmp_path / "data", tmp_path / "unpacked").validation[0].path.parts[-3:] == (
+        "validation",
+        "blue",
+        "000.png",
+    )
+
+
+def test_the_parts_may_come_as_a_tar_each(split, tmp_path):
+    """A large set is often handed on so."""
+    (tmp_path / "data").mkdir()
+    for part, name in (("train", "train.tar"), ("val", "validation.tar.gz")):
+        with tarfile.open(tmp_path / "data" / name, "w:gz" if name.endswith("gz") else "w") as tar:
+            for inner in COLOURS:
+                tar.add(split / part / inner, inner)
+    found = find(tmp_path / "data", tmp_path / "unpacked")
+    assert (len(found.train), len(found.validation)) == (390, 12)
+    assert find(tmp_path / "data", tmp_path / "unpacked") == found  # what is unpacked stays
+
+
+@pytest.mark.parametrize("column", ["class", "label", "wnid"])
+def test_a_csv_file_lists_photos_wherever_they_lie(folders, tmp_path, column):
+    """Names may hold blanks and be in any language."""
+    (folders / "red").rename(folders / "红 色")
+    paths = sorted(folders.rglob("*.png"))
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in paths]
+    listed = tmp_path / "list.csv"
+    listed.write_text("\n".join([f"file,{column}", *rows]), encoding="utf-8")
+    found = find(listed, tmp_path / "unpacked")
+    assert found.ids == ("blue", "green", "红 色")
+    assert (len(found.train), len(found.validation)) == (30, 6)
+
+
+def test_a_csv_file_may_say_which_part_a_photo_is_of(tmp_path):
+    """And then nobody else splits."""
+    rows = "file,class,split\na,x,train\nb,y,train\nc,x,val\nd,y,validation\n"
+    (tmp_path / "list.csv").write_text(rows)
+    found = find(tmp_path / "list.csv", tmp_path / "unpacked")
+    assert [sample.path.name for sample in found.train] == ["a", "b"]
+    assert [sample.path.name for sample in found.validation] == ["c", "d"]
+    measured = find_to_measure(tmp_path / "list.csv", tmp_path / "unpacked", ("y",))
+    assert [sample.path.name for sample in measured] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must have lines under the columns file and class"),
+        ("name,class\na,x\n", "must have lines under the columns file and class"),
+        ("file,class\na,x\n", "names 1 classes to learn; at least two"),
+        ("file,class,split\na,x,\nb,y,\nc,x,test\n", r"line 4: .* it says c, x, test"),
+        ("file,class\na,x\n,y\n", "line 3: there must be a file, a class"),
+        ("file,class,split\na,x,\nb,y,\nc,z,val\n", "no picture to learn the class 'z' from"),
+        ("file,class\na,x\na2,x\nb,X\nb2,X\n", "with one name"),
+    ],
+)
+def test_a_csv_file_that_can_not_be_used_is_refused_with_the_place(tmp_path, text, said):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(BadData, match=said):
+        find(tmp_path / "list.csv", tmp_path / "unpacked")
+
+
+def test_class_folders_alone_are_measured_on_whole(folders, tmp_path):
+    """Photos of one's own to try a network on are not split."""
+    assert len(find_to_measure(folders, tmp_path / "unpacked", ("red", "blue"))) == 24
 
 
 def test_train_and_val_are_taken_as_they_are(split, tmp_path):
@@ -40,11 +126,12 @@ def test_tiny_imagenets_own_layout_is_read(tmp_path):
     assert found.words == {"red": "fire_truck"}
 
 
-def test_a_tar_gives_what_its_folder_gives(folders, tmp_path):
+@pytest.mark.parametrize("inside", ["colours/train", "colours", "."])
+def test_a_tar_gives_what_its_folder_gives(folders, tmp_path, inside):
     """People pass data sets on as archives."""
     packed = tmp_path / "colours.tar.gz"
     with tarfile.open(packed, "w:gz") as archive:
-        archive.add(folders, "colours/train")
+        archive.add(folders, inside)
     found = find(packed, tmp_path / "unpacked")
     assert found.ids == ("blue", "green", "red")
     assert len(found.train) + len(found.validation) == 36
@@ -105,7 +192,7 @@ def test_nothing_there_is_said_with_the_path(tmp_path):
 def test_a_single_class_is_not_enough(tmp_path):
     """Between one class and nothing there is nothing to learn."""
     draw(tmp_path / "one" / "red", (200, 0, 0), 2)
-    with pytest.raises(BadData, match="1 class folders; at least two"):
+    with pytest.raises(BadData, match="1 class folder; at least two"):
         find(tmp_path / "one", tmp_path / "unpacked")
 
 

@@ -15,7 +15,7 @@ from models import folder, labels
 from tests.training.conftest import ROOT, command, run
 from training.checkpoint import CannotGoOn, Checkpoint, NoRoom, load
 
-STEPS_AN_EPOCH = 3
+STEPS = 2 * (390 // 16)
 FEW_BYTES = 2 * 2**20  # less than a checkpoint of 3 M numbers
 
 
@@ -51,7 +51,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_leaves_a_network(
     ran = run(*_arguments(split, out))
     assert ran.returncode == 0, ran.stderr
     step = int(ran.stderr.partition("going on from step ")[2].split()[0])
-    assert 0 < step < STEPS_AN_EPOCH
+    assert 0 < step < STEPS
     card = folder.load(out)
     assert (card.name, card.classes, card.input_size) == ("Colours", 3, 32)
     assert [label.id for label in labels.read(card)] == ["blue", "green", "red"]
@@ -122,7 +122,7 @@ def test_a_folder_that_can_not_be_written_is_said(tmp_path):
 def test_one_epoch_on_a_tenth_of_tiny_imagenet_leaves_a_network(shared, tmp_path):
     """The command of the documentation, short enough for every change to be checked by it."""
     data = shared / "data" / "tiny-imagenet-tenth.tar.gz"
-    ran = run("scratch", "--data", data, "--out", tmp_path / "Tenth", "--epochs", 1)
+    ran = run("scratch", "--data", data, "--out", tmp_path / "Tenth", "--size", 64, "--epochs", 1)
     assert ran.returncode == 0, ran.stderr
     card = folder.load(tmp_path / "Tenth")
     assert (card.classes, card.input_size) == (200, 64)

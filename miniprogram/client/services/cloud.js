@@ -9,6 +9,8 @@
 const config = require('../config.js')
 
 const MOST_TEXT = 96 * 1024
+/** WeChat gives up on its own after so long. */
+const MOST_WAIT_MS = 15000
 /** @type {WechatMiniprogram.Wx['cloud'] | null} */
 let started = null
 
@@ -43,7 +45,7 @@ function call({ path, method, data, responseType = 'text' }) {
       },
       dataType: 'other', // as it came; the caller parses
       responseType,
-      timeout: config.timeoutMs,
+      timeout: Math.min(config.timeoutMs, MOST_WAIT_MS),
       success: (reply) => resolve({ status: reply.statusCode, body: asCame(reply.data), header: reply.header }),
       fail: reject,
     })

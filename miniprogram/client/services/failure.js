@@ -3,15 +3,18 @@
  * code; ACTIONS holds what helps, the best first.
  */
 
-/** @typedef {'retry' | 'album' | 'openSetting' | 'server' | 'live' | 'agree'} Action */
+/** @typedef {'retry' | 'album' | 'openSetting' | 'phoneSettings' | 'server' | 'live' | 'agree'} Action */
 
 /** @type {Record<string, Action[]>} */
 const ACTIONS = {
   cameraRefused: ['openSetting', 'album'],
+  cameraOff: ['phoneSettings', 'album'],
   cameraAbsent: ['album', 'live'],
   takeFailed: ['live', 'album'],
   albumRefused: ['openSetting'],
+  albumOff: ['phoneSettings'],
   saveFailed: ['retry'],
+  expired: ['retry'],
   privacy: ['agree'],
   undeclared: ['live'],
   offline: ['retry'],
@@ -31,6 +34,7 @@ const ACTIONS = {
   refused: ['retry', 'live'],
   server: ['retry'],
   notJson: ['server', 'retry'],
+  cutOff: ['retry'],
   unreadable: ['live', 'album'],
   unexpected: ['live', 'album'],
 }
@@ -62,6 +66,8 @@ const MEANINGS = [
   { says: /\bssl\b|certificate|ERR_CERT|证书|安全连接/i, code: 'certificate' },
   { says: /NAME_NOT_RESOLVED|resolve host|getaddrinfo|unknown ?host|hostname could not be found|主机名|-105\b/i, code: 'unknownHost' },
   { says: /INTERNET_DISCONNECTED|network is down|not connected|appears to be offline|断开与互联网|-106\b/i, code: 'offline' },
+  { says: /TOO_MANY_REDIRECTS|INVALID_HTTP_RESPONSE|RESPONSE_HEADERS_TOO_BIG|-310\b|-370\b|-325\b/, code: 'notJson' },
+  { says: /CONTENT_LENGTH_MISMATCH|INCOMPLETE_CHUNKED_ENCODING|-354\b|-355\b/, code: 'cutOff' },
   { says: /no such file|file not (found|exist)|ENOENT/i, code: 'unreadable' },
 ]
 

@@ -3,7 +3,7 @@
 const config = require('../config.js')
 const photos = require('./photos.js')
 
-/** @typedef {import('./shiwu.js').Answer} Answer */
+/** @typedef {import('./reply.js').Answer} Answer */
 /** @typedef {{ id: string, at: number, picture: string, answer: Answer }} Entry */
 
 const KEY = 'history'
@@ -11,7 +11,8 @@ const THUMBNAIL = 240
 
 /** @returns {Entry[]} newest first */
 function list() {
-  return wx.getStorageSync(KEY) || []
+  const kept = wx.getStorageSync(KEY)
+  return Array.isArray(kept) ? kept : []
 }
 
 /**
@@ -24,7 +25,7 @@ async function add(filePath, answer) {
   const at = Date.now()
   const id = `${at}`
   try {
-    const small = await photos.reduce(filePath, THUMBNAIL, 60)
+    const small = await photos.thumbnail(filePath, THUMBNAIL, 60)
     const picture = await copy(small, `${wx.env.USER_DATA_PATH}/history-${id}.jpg`)
     const entries = [{ id, at, picture, answer }, ...list()]
     wx.setStorageSync(KEY, entries.slice(0, config.historySize))

@@ -2,8 +2,11 @@
 
 const config = require('../config.js')
 const { Failure, ofNetwork } = require('./failure.js')
+const { permission } = require('./permission.js')
 
 const QUALITY = 80
+/** Side of the picture that the settings' check sends. */
+const SAMPLE = 64
 
 /**
  * What the camera on the screen sees.
@@ -46,14 +49,35 @@ function choose() {
  * @returns {Promise<string>}
  */
 async function reduce(filePath, longest = config.longestSide, quality = QUALITY) {
-  const { width, height, type } = await info(filePath)
+  const found = await info(filePath)
+  return reduced(filePath, found, longest, quality).catch(() => filePath)
+}
+
+/**
+ * The same photo, small enough to be kept. Rejected where the phone can't make it small.
+ * @param {string} filePath
+ * @param {number} longest side in pixels
+ * @param {number} quality 0 to 100
+ * @returns {Promise<string>}
+ */
+async function thumbnail(filePath, longest, quality) {
+  return reduced(filePath, await info(filePath), longest, quality)
+}
+
+/**
+ * @param {string} filePath
+ * @param {{ width: number, height: number, type: string }} found
+ * @param {number} longest
+ * @param {number} quality
+ * @returns {Promise<string>}
+ */
+async function reduced(filePath, { width, height, type }, longest, quality) {
   const ratio = longest / Math.max(width, height)
   const isJpeg = type === 'jpeg' || type === 'jpg'
   if (ratio >= 1 && isJpeg && quality >= QUALITY) return filePath
   const size = { width: Math.round(width * Math.min(ratio, 1)), height: Math.round(height * Math.min(ratio, 1)) }
   // compressImage keeps a PNG a PNG, and iPhones take photos as PNG.
-  const reduced = isJpeg ? compress(filePath, size, quality) : redraw(filePath, size, quality)
-  return reduced.catch(() => filePath)
+  return isJpeg ? compress(filePath, size, quality) : redraw(filePath, size, quality)
 }
 
 /**
@@ -88,9 +112,32 @@ async function redraw(src, size, quality) {
   context.fillStyle = '#ffffff'
   context.fillRect(0, 0, size.width, size.height)
   context.drawImage(image, 0, 0, size.width, size.height)
+  return asFile(canvas, size, quality)
+}
+
+/**
+ * A picture of nothing much, to see whether pictures get through.
+ * @returns {Promise<string>}
+ */
+function sample() {
+  const size = { width: SAMPLE, height: SAMPLE }
+  const canvas = wx.createOffscreenCanvas({ type: '2d', ...size })
+  const context = canvas.getContext('2d')
+  context.fillStyle = '#0b7a53'
+  context.fillRect(0, 0, SAMPLE, SAMPLE)
+  return asFile(canvas, size, QUALITY)
+}
+
+/**
+ * @param {WechatMiniprogram.OffscreenCanvas} canvas
+ * @param {{ width: number, height: number }} size
+ * @param {number} quality 0 to 100
+ * @returns {Promise<string>}
+ */
+function asFile(canvas, size, quality) {
   return new Promise((resolve, reject) => {
     wx.canvasToTempFilePath({
-      canvas,
+      canvas: /** @type {any} */ (canvas), // the published type knows only one on the page
       // By default the file has as many pixels more as the screen has to a point.
       destWidth: size.width,
       destHeight: size.height,
@@ -114,6 +161,15 @@ function info(src) {
       fail: () => reject(new Failure('unreadable')),
     })
   })
+}
+
+/**
+ * Whether a file is a picture that the phone can show, whole.
+ * @param {string} filePath
+ * @returns {Promise<boolean>}
+ */
+function isPicture(filePath) {
+  return info(filePath).then(() => true, () => false)
 }
 
 /**
@@ -176,12 +232,19 @@ function saveToAlbum(filePath) {
       fail: (error) => {
         const failure = privacyFailure(error.errMsg)
         if (failure) reject(failure)
-        else if (/auth|permission denied/i.test(error.errMsg)) reject(new Failure('albumRefused'))
         else if (/cancel/.test(error.errMsg)) reject(new Failure('cancelled'))
-        else reject(new Failure('saveFailed'))
+        else notSaved(error.errMsg).then(reject)
       },
     })
   })
+}
+
+/** @param {string} errMsg */
+async function notSaved(errMsg) {
+  const allowed = await permission('album')
+  if (allowed === 'off') return new Failure('albumOff')
+  const refused = allowed === 'refused' || /auth|permission denied/i.test(errMsg)
+  return new Failure(refused ? 'albumRefused' : 'saveFailed')
 }
 
 /**
@@ -193,4 +256,4 @@ function privacyFailure(errMsg) {
   return failure.code === 'privacy' || failure.code === 'undeclared' ? failure : null
 }
 
-module.exports = { privacyFailure, take, choose, reduce, base64Within, keepForNow, saveToAlbum }
+module.exports = { privacyFailure, take, choose, reduce, thumbnail, sample, isPicture, base64Within, keepForNow, saveToAlbum }

@@ -1,14 +1,12 @@
 /** What the service can be asked: names for a photo, the photo with names on it, all its classes. */
 
-const config = require('../config.js')
 const transport = require('./transport.js')
-const { Failure, ofStatus } = require('./failure.js')
+const { Failure } = require('./failure.js')
+const { TOP, asAnswer, asNames, parsed } = require('./reply.js')
 
 /** @typedef {import('../i18n/index.js').Language} Language */
-/** @typedef {{ label: string, probability: number, id: string }} Prediction */
-/** @typedef {{ level: 'class' | 'group' | 'unsure', id: string | null, label: string, probability: number }} Verdict */
-/** @typedef {{ model: string, predictions: Prediction[], answer: Verdict, certain: boolean, hints: { code: string, text: string }[] }} Answer */
-/** @typedef {Record<string, { zh: string, en: string }>} Names by class or group id */
+/** @typedef {import('./reply.js').Answer} Answer */
+/** @typedef {import('./reply.js').Names} Names */
 /**
  * @typedef {object} Watch
  * @property {(percent: number) => void} onProgress
@@ -16,51 +14,58 @@ const { Failure, ofStatus } = require('./failure.js')
  */
 
 const MOST_WAIT_S = 10
-const TOP = '5'
 
 /**
  * Ask what is on a photo.
  * @param {string} filePath
  * @param {Language} language
  * @param {Watch} watch
+ * @param {string} [address] of another service than the one that is set
  * @returns {{ answer: Promise<Answer>, cancel: () => void }}
  */
-function predict(filePath, language, watch) {
-  const asking = askTwice('/predict', filePath, { top: TOP, lang: language }, watch)
+function predict(filePath, language, watch, address) {
+  const asking = askTwice('/predict', filePath, { top: `${TOP}`, lang: language }, watch, address)
   return { answer: asking.body.then(asAnswer), cancel: asking.cancel }
 }
 
 /**
- * The photo with its names drawn on it, as a file on the phone.
+ * Have the names drawn on a photo.
  * @param {string} filePath
  * @param {Language} language
  * @param {Watch} watch
- * @returns {Promise<string>}
+ * @returns {{ path: Promise<string>, cancel: () => void }} where the picture can be fetched for a while
  */
-async function drawn(filePath, language, watch) {
-  const body = await askTwice('/image', filePath, { draw: 'labels', lang: language }, watch).body
-  if (typeof body.url !== 'string') throw new Failure('notJson')
-  const picture = await transport.download(body.url)
-  if (picture.status !== 200) throw ofStatus(picture.status)
-  return picture.filePath
+function draw(filePath, language, watch) {
+  const asking = askTwice('/image', filePath, { draw: 'labels', lang: language }, watch)
+  const path = asking.body.then(({ url }) => {
+    if (typeof url !== 'string' || !url.startsWith('/')) throw new Failure('notJson')
+    return url
+  })
+  return { path, cancel: asking.cancel }
 }
+
+/** @type {Record<string, Promise<Names>>} */
+const underWay = {}
 
 /**
  * The names of a network's classes and groups in both languages. Kept on the phone: they are asked
- * for once a network.
+ * for once a network, and again when one that is needed is not among them.
  * @param {string} model
+ * @param {(string | null)[]} ids that are needed
  * @returns {Promise<Names>}
  */
-async function names(model) {
+function names(model, ids) {
   const kept = namesKept(model)
-  if (Object.keys(kept).length > 0) return kept
-  const body = parsed(await transport.get(`/labels?model=${encodeURIComponent(model)}`))
-  if (!Array.isArray(body.labels)) throw new Failure('notJson')
-  /** @type {Names} */
-  const found = {}
-  for (const one of [...body.labels, ...(body.groups || [])]) {
-    found[one.id] = one.names || { en: one.label, zh: one.label }
+  if (Object.keys(kept).length > 0 && ids.every((id) => !id || Object.keys(kept).includes(id))) return Promise.resolve(kept)
+  if (!underWay[model]) {
+    underWay[model] = askNames(model).finally(() => delete underWay[model])
   }
+  return underWay[model]
+}
+
+/** @param {string} model */
+async function askNames(model) {
+  const found = asNames(parsed(await transport.get(`/labels?model=${encodeURIComponent(model)}`)))
   try {
     wx.setStorageSync(`names:${model}`, found)
   } catch (error) {
@@ -84,12 +89,13 @@ function namesKept(model) {
  * @param {string} filePath
  * @param {Record<string, string>} options
  * @param {Watch} watch
+ * @param {string} [address]
  */
-function askTwice(path, filePath, options, watch) {
+function askTwice(path, filePath, options, watch, address) {
   let cancelled = false
   let cancelNow = () => {}
   const once = () => {
-    const sending = transport.send(path, filePath, options, watch.onProgress)
+    const sending = transport.send(path, filePath, options, watch.onProgress, address)
     cancelNow = sending.abort
     return sending.done
   }
@@ -123,32 +129,4 @@ function retryAfter(header) {
   return Number.isFinite(seconds) ? Math.max(Math.ceil(seconds), 1) : 1
 }
 
-/** @param {import('./transport.js').Reply} reply */
-function parsed(reply) {
-  /** @type {any} */
-  let body
-  try {
-    body = JSON.parse(reply.body)
-  } catch {
-    body = null
-  }
-  if (reply.status !== 200) throw ofStatus(reply.status, (body && body.error && body.error.message) || '')
-  if (!body || body.success !== true) throw new Failure('notJson')
-  return body
-}
-
-/**
- * @param {any} body
- * @returns {Answer}
- */
-function asAnswer(body) {
-  const { model, predictions, hints } = body
-  if (!Array.isArray(predictions)) throw new Failure('notJson')
-  const [first] = predictions
-  const sure = Boolean(first) && first.probability >= config.sureFrom
-  /** @type {Verdict} */
-  const verdict = body.answer || { level: sure ? 'class' : 'unsure', ...(first || { id: null, label: '', probability: 0 }) }
-  return { model, predictions, answer: verdict, certain: verdict.level !== 'unsure', hints: hints || [] }
-}
-
-module.exports = { predict, drawn, names, namesKept }
+module.exports = { predict, draw, names, namesKept }

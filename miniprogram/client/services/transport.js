@@ -10,7 +10,14 @@ const server = require('./server.js')
 const { Failure, ofNetwork } = require('./failure.js')
 
 /** @typedef {{ status: number, body: string, header: Record<string, string> }} Reply */
-/** @typedef {{ done: Promise<Reply>, abort: () => void }} Sending */
+/** @typedef {{ status: number, filePath: string }} Fetched */
+/**
+ * @template T
+ * @typedef {{ done: Promise<T>, abort: () => void }} UnderWay
+ */
+
+/** How long after an upload's answer its headers may come: WeChat tells them apart. */
+const HEADERS_LATE_MS = 300
 
 /**
  * POST a photo.
@@ -18,42 +25,48 @@ const { Failure, ofNetwork } = require('./failure.js')
  * @param {string} filePath
  * @param {Record<string, string>} options as the service names them
  * @param {(percent: number) => void} onProgress
- * @returns {Sending}
+ * @param {string} [address] of another service than the one that is set
+ * @returns {UnderWay<Reply>}
  */
-function send(path, filePath, options, onProgress) {
-  return cloud.isOn() ? sendByCloud(path, filePath, options, onProgress) : sendByHttps(path, filePath, options, onProgress)
+function send(path, filePath, options, onProgress, address) {
+  if (cloud.isOn() && !address) return sendByCloud(path, filePath, options, onProgress)
+  return sendByHttps((address || server.address()) + path, filePath, options, onProgress)
 }
 
 /**
- * @param {string} path
+ * @param {string} url
  * @param {string} filePath
  * @param {Record<string, string>} options
  * @param {(percent: number) => void} onProgress
- * @returns {Sending}
+ * @returns {UnderWay<Reply>}
  */
-function sendByHttps(path, filePath, options, onProgress) {
+function sendByHttps(url, filePath, options, onProgress) {
   let abort = () => {}
-  /** @type {Promise<Reply>} */
   const done = new Promise((resolve, reject) => {
-    /** @type {Record<string, string>} */
-    let header = {}
+    /** @type {(header: Record<string, string>) => void} */
+    let heard = () => {}
+    /** @type {Promise<Record<string, string>>} */
+    const header = new Promise((hear) => {
+      heard = hear
+    })
     const task = wx.uploadFile({
-      url: server.address() + path,
+      url,
       filePath,
       name: 'image',
       formData: options,
       header: { Accept: 'application/json' },
       timeout: config.timeoutMs,
-      success: (reply) => resolve({ status: reply.statusCode, body: reply.data, header }),
-      fail: (error) => failed(error.errMsg).then(reject),
+      success: (reply) => {
+        setTimeout(heard, HEADERS_LATE_MS, {})
+        header.then((all) => resolve({ status: reply.statusCode, body: reply.data, header: all }))
+      },
+      fail: (error) => failed(error.errMsg, url).then(reject),
     })
-    task.onHeadersReceived((received) => {
-      header = received.header
-    })
+    task.onHeadersReceived((received) => heard(received.header))
     task.onProgressUpdate(({ progress }) => onProgress(progress))
     abort = () => task.abort()
   })
-  return { done, abort }
+  return { done: /** @type {Promise<Reply>} */ (done), abort }
 }
 
 /**
@@ -61,22 +74,16 @@ function sendByHttps(path, filePath, options, onProgress) {
  * @param {string} filePath
  * @param {Record<string, string>} options
  * @param {(percent: number) => void} onProgress
- * @returns {Sending}
+ * @returns {UnderWay<Reply>}
  */
 function sendByCloud(path, filePath, options, onProgress) {
-  let abort = () => {}
-  // A call to the cloud can't be taken back; its answer is dropped.
-  const aborted = new Promise((_, reject) => {
-    abort = () => reject(new Failure('cancelled'))
-  })
   const query = Object.keys(options).map((name) => `${name}=${encodeURIComponent(options[name])}`)
-  const done = photos
-    .base64Within(filePath, cloud.fits)
-    .then((image) => {
+  return droppable(
+    photos.base64Within(filePath, cloud.fits).then((image) => {
       onProgress(100) // how far a call to the cloud is, nobody says
       return answered(cloud.call({ path: `${path}?${query.join('&')}`, method: 'POST', data: { image } }))
-    })
-  return { done: /** @type {Promise<Reply>} */ (Promise.race([done, aborted])), abort }
+    }),
+  )
 }
 
 /**
@@ -87,14 +94,15 @@ function sendByCloud(path, filePath, options, onProgress) {
  */
 function get(path, address) {
   if (cloud.isOn() && !address) return answered(cloud.call({ path, method: 'GET' }))
+  const url = (address || server.address()) + path
   return new Promise((resolve, reject) => {
     wx.request({
-      url: (address || server.address()) + path,
+      url,
       dataType: 'other', // as it came; the caller parses
       header: { Accept: 'application/json' },
       timeout: config.timeoutMs,
       success: (reply) => resolve({ status: reply.statusCode, body: String(reply.data), header: reply.header }),
-      fail: (error) => failed(error.errMsg, address).then(reject),
+      fail: (error) => failed(error.errMsg, url).then(reject),
     })
   })
 }
@@ -102,38 +110,65 @@ function get(path, address) {
 /**
  * GET a picture into a file.
  * @param {string} path
- * @returns {Promise<{ status: number, filePath: string }>}
+ * @param {(percent: number) => void} onProgress
+ * @param {string} [address]
+ * @returns {UnderWay<Fetched>}
  */
-async function download(path) {
-  if (cloud.isOn()) {
-    const call = cloud.call({ path, method: 'GET', responseType: 'arraybuffer' })
-    const { status, body } = await answered(call)
-    return { status, filePath: await photos.keepForNow(/** @type {any} */ (body)) }
-  }
-  return new Promise((resolve, reject) => {
-    wx.downloadFile({
-      url: server.address() + path,
+function download(path, onProgress, address) {
+  if (cloud.isOn() && !address) return droppable(downloadByCloud(path))
+  const url = (address || server.address()) + path
+  let abort = () => {}
+  const done = new Promise((resolve, reject) => {
+    const task = wx.downloadFile({
+      url,
       timeout: config.timeoutMs,
       success: (reply) => resolve({ status: reply.statusCode, filePath: reply.tempFilePath }),
-      fail: (error) => failed(error.errMsg).then(reject),
+      fail: (error) => failed(error.errMsg, url).then(reject),
     })
+    task.onProgressUpdate(({ progress }) => onProgress(progress))
+    abort = () => task.abort()
   })
+  return { done: /** @type {Promise<Fetched>} */ (done), abort }
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<Fetched>}
+ */
+async function downloadByCloud(path) {
+  const { status, body } = await answered(cloud.call({ path, method: 'GET', responseType: 'arraybuffer' }))
+  return { status, filePath: await photos.keepForNow(/** @type {any} */ (body)) }
+}
+
+/**
+ * A call to the cloud can't be taken back: its answer is dropped.
+ * @template T
+ * @param {Promise<T>} call
+ * @returns {UnderWay<T>}
+ */
+function droppable(call) {
+  let abort = () => {}
+  /** @type {Promise<never>} */
+  const aborted = new Promise((_, reject) => {
+    abort = () => reject(new Failure('cancelled'))
+  })
+  return { done: Promise.race([call, aborted]), abort }
 }
 
 /** @param {Promise<Reply>} call */
 function answered(call) {
   return call.catch(async (error) => {
-    throw error instanceof Failure ? error : await failed(String(error.errMsg || error))
+    throw error instanceof Failure ? error : await failed(String(error.errMsg || error), 'wx.cloud')
   })
 }
 
 /**
  * @param {string} errMsg
- * @param {string} [address]
+ * @param {string} url
  * @returns {Promise<Failure>}
  */
-function failed(errMsg, address) {
-  const failure = ofNetwork(errMsg, cloud.isOn() ? 'wx.cloud' : server.host(address))
+function failed(errMsg, url) {
+  const failure = ofNetwork(errMsg, server.host(url))
   if (failure.code !== 'unreachable' && failure.code !== 'unknownHost') return Promise.resolve(failure)
   return new Promise((resolve) => {
     wx.getNetworkType({

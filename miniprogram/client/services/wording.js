@@ -3,8 +3,8 @@
 const { texts, fill } = require('../i18n/index.js')
 
 /** @typedef {import('../i18n/index.js').Language} Language */
-/** @typedef {import('./shiwu.js').Answer} Answer */
-/** @typedef {import('./shiwu.js').Names} Names */
+/** @typedef {import('./reply.js').Answer} Answer */
+/** @typedef {import('./reply.js').Names} Names */
 /** @typedef {{ id: string, rank: number, name: string, percent: string, width: number, label: string }} Row */
 
 /**
@@ -14,8 +14,17 @@ const { texts, fill } = require('../i18n/index.js')
  * @param {Names} names
  */
 function nameOf({ id, label }, language, names) {
-  const known = id ? names[id] : undefined
+  const known = namesOf(id, names)
   return (known ? known[language] : label).replace(/_/g, ' ')
+}
+
+/**
+ * A class's names in both languages; undefined where they are not known.
+ * @param {string | null} id
+ * @param {Names} names
+ */
+function namesOf(id, names) {
+  return id && has(names, id) ? names[id] : undefined
 }
 
 /**
@@ -31,7 +40,7 @@ function describe(answer, language, names) {
   const best = first ? nameOf(first, language, names) : ''
   const rows = answer.predictions.map((one, index) => row(one, index + 1, language, names))
   const known = /** @type {Record<string, string>} */ (t.hints)
-  const hints = answer.hints.map((hint) => known[hint.code] || hint.text).join(' ')
+  const hints = answer.hints.map((hint) => (has(known, hint.code) ? known[hint.code] : hint.text)).join(' ')
   if (!first) return { title: t.unsure, more: t.nothing, sure: false, rows }
   if (!answer.certain) {
     return { title: t.unsure, more: hints || fill(t.unsureMore, { name: best }), sure: false, rows }
@@ -44,7 +53,7 @@ function describe(answer, language, names) {
 }
 
 /**
- * @param {import('./shiwu.js').Prediction} one
+ * @param {import('./reply.js').Prediction} one
  * @param {number} rank
  * @param {Language} language
  * @param {Names} names
@@ -65,6 +74,15 @@ function percentOf(probability) {
 }
 
 /**
+ * Whether an object has a field of its own, whatever the service calls its classes.
+ * @param {object} object
+ * @param {string} name
+ */
+function has(object, name) {
+  return Object.prototype.hasOwnProperty.call(object, name)
+}
+
+/**
  * A failure's sentence and its buttons.
  * @param {import('./failure.js').Failure} failure
  * @param {Language} language
@@ -79,4 +97,4 @@ function excuse(failure, language) {
   }
 }
 
-module.exports = { nameOf, describe, excuse }
+module.exports = { describe, excuse, namesOf }

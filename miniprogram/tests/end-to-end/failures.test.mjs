@@ -139,13 +139,22 @@ test('a server error as a web page is the server’s error, too', async (t) => {
 })
 
 test('a busy server is asked once more, after the time that it names', async (t) => {
-  const busy = refused(503, 'busy', { 'Retry-After': '1' })
+  const busy = refused(503, 'busy', { 'Retry-After': '2' })
   const { phone, server } = await phoneAndFaulty(t, [busy, well])
   await phone.tap('拍照识别')
-  await phone.sees('服务繁忙，1 秒后再试一次')
+  await phone.sees('服务繁忙，2 秒后再试一次')
   await phone.shot('retrying')
   await answered(phone)
   assert.equal(server.seen.filter(({ url }) => url.startsWith('/predict')).length, 2)
+})
+
+test('the time that a busy server names is heard, also when its headers come after its answer', async (t) => {
+  const network = { headersLate: true }
+  const { phone } = await phoneAndFaulty(t, [refused(503, 'busy', { 'Retry-After': '9' })], { world: { network } })
+  await phone.tap('拍照识别')
+  await phone.sees('服务繁忙，9 秒后再试一次')
+  await phone.tap('取消')
+  await phone.role('button', '拍照识别').waitFor()
 })
 
 test('a server that stays busy is asked once more, and not for ever', async (t) => {
@@ -177,6 +186,17 @@ test('names in both languages that cannot be had leave the answer as it is', asy
   await answered(phone)
   await phone.tap('切换到英文')
   await phone.role('button', 'Another photo').waitFor()
+})
+
+test('names that lack the class that was found are asked for again', async (t) => {
+  const { phone, server } = await phoneAndFaulty(t, [well])
+  await phone.store('names:Test', { n1: { en: 'something else', zh: '别的' } })
+  await phone.tap('拍照识别')
+  await phone.tap('切换到英文')
+  await phone.role('button', /^Number 1, orange/).waitFor()
+  await phone.tap('Switch to Chinese')
+  await phone.role('button', /^第 1 名，橙子/).waitFor()
+  assert.equal(server.seen.filter(({ url }) => url.startsWith('/labels')).length, 1)
 })
 
 test('each sentence has an English one', async (t) => {

@@ -89,6 +89,17 @@ test('a full phone keeps no photo, and the answer stands', async (t) => {
   await phone.sees('还没有照片')
 })
 
+test('a photo that the phone cannot make small is not kept at all, and the answer stands', async (t) => {
+  const phone = await phoneWithOranges(t, { world: { memoryIsShort: true } })
+  phone.allow(/the history keeps no photo/)
+  await phone.tap('拍照识别')
+  await phone.role('button', /橙子/).waitFor()
+  await phone.settled()
+  assert.deepEqual(await phone.savedFiles(), [])
+  await phone.tap('历史')
+  await phone.sees('还没有照片')
+})
+
 test('the history speaks English when the screen does', async (t) => {
   const phone = await phoneWithOranges(t)
   await recognise(phone)

@@ -24,6 +24,7 @@ function onePage(t, { script = 'Page({ data: {} })', markup = '<view>here</view>
 async function complaints(t, parts) {
   const phone = await openPhone(t, { client: onePage(t, parts) })
   phone.allow(/./)
+  await phone.page.waitForFunction(() => globalThis.__mini.world.problems.length > 0)
   return phone.page.evaluate(() => globalThis.__mini.world.problems.join('\n'))
 }
 
@@ -78,6 +79,24 @@ test('a disabled button is dead', async (t) => {
   await phone.page.getByText('no').tap({ force: true })
   await phone.tap('yes')
   await phone.sees('taps: 1')
+})
+
+test('a tap is over with its touch: what it opens is not pressed as well', async (t) => {
+  const phone = await openPhone(t, { client: onePage(t, { script: 'Page({ data: {}, onTap() { wx.showModal({ title: "sure?" }) } })', markup: '<view style="height: 100vh" bindtap="onTap">all of it</view>' }) })
+  await phone.page.evaluate(() => {
+    globalThis.clicked = []
+    document.addEventListener('click', ({ target }) => globalThis.clicked.push(target.textContent), true)
+  })
+  await phone.sees('all of it')
+  await phone.page.touchscreen.tap(200, 400)
+  await phone.tap('确定')
+  await phone.role('dialog').waitFor({ state: 'detached' })
+  assert.deepEqual(await phone.page.evaluate(() => globalThis.clicked), ['确定'])
+})
+
+test('the host notices words too long for WeChat’s buttons and toasts', async (t) => {
+  assert.match(await complaints(t, { script: 'Page({ data: {}, onLoad() { wx.showModal({ title: "sure?", confirmText: "Delete" }) } })' }), /confirmText has more than 4/)
+  assert.match(await complaints(t, { script: 'Page({ data: {}, onLoad() { wx.showToast({ title: "Saved to the album" }) } })' }), /cut off/)
 })
 
 test('a page’s styles hold on that page alone', async (t) => {

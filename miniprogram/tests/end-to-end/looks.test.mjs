@@ -25,8 +25,19 @@ const STATES = {
     await shutter(phone).tap()
     await phone.role('list').waitFor()
   },
-  async history(phone) {
+  async saving(phone, server) {
     await phone.settled()
+    server.next(hang)
+    await phone.tap(/保存到相册|Save to album/)
+    await phone.sees(/正在写上名称|Drawing/)
+  },
+  async 'not saved'(phone, server) {
+    await phone.tap(/取消|Cancel/)
+    server.next(refused(500, 'internal'))
+    await phone.tap(/保存到相册|Save to album/)
+    await phone.role('alert').waitFor()
+  },
+  async history(phone) {
     await phone.open('/pages/history/history')
     await phone.page.locator('.thumbnail img').waitFor()
   },
@@ -45,8 +56,13 @@ const STATES = {
     await phone.relaunch()
     await phone.sees(/没有相机权限|not allowed/)
   },
+  async 'camera off'(phone) {
+    await phone.set({ permissions: { 'scope.camera': true }, phone: { camera: 'denied' } })
+    await phone.relaunch()
+    await phone.sees(/系统设置|settings of the phone/)
+  },
   async privacy(phone) {
-    await phone.set({ permissions: { 'scope.camera': true }, privacy: { needed: true } })
+    await phone.set({ phone: { camera: 'authorized' }, privacy: { needed: true } })
     await phone.relaunch()
     await phone.role('dialog').waitFor()
   },
@@ -121,6 +137,12 @@ function faults() {
   const screen = [...document.querySelectorAll('.host-screen')].filter(shown).pop()
   const all = [...screen.querySelectorAll('page *')].filter(shown)
 
+  for (const dialog of screen.querySelectorAll('[role=dialog]')) {
+    for (const part of [dialog, ...dialog.querySelectorAll('*')].filter((one) => shown(one) && !one.closest('.host-view [class$="--text"]'))) {
+      const { top, bottom } = part.getBoundingClientRect()
+      if (top < dialog.closest('.host-view').getBoundingClientRect().top || bottom > innerHeight) found.push(`${what(part)} is partly off the screen, where nobody can scroll`)
+    }
+  }
   const scroller = screen.querySelector('.host-scroll')
   if (scroller.scrollWidth > scroller.clientWidth) found.push(`the page is ${scroller.scrollWidth} px wide on a screen of ${scroller.clientWidth}`)
   for (const element of all.filter((one) => one.matches('[role=button], [role=radio], [role=link], input'))) {

@@ -2,7 +2,7 @@
 
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { askedDirectly, drawPicture, jpegSize, phoneFor, realService, sharedFile, uploaded, withoutShared } from './setup.mjs'
+import { askedDirectly, drawPicture, jpegSize, lyingOnItsSide, phoneFor, realService, sharedFile, uploaded, withoutShared } from './setup.mjs'
 
 const people = (label) => label.replaceAll('_', ' ')
 
@@ -80,6 +80,20 @@ test('a tall photo is reduced by its height', async (t) => {
   await phone.tap('拍照识别')
   await phone.role('button', '再拍一张').waitFor()
   assert.deepEqual(jpegSize(await uploaded(phone)), { width: 640, height: 1280 })
+})
+
+test('a photo that lies on its side in its file keeps its shape, small or made small', async (t) => {
+  const large = lyingOnItsSide(await drawPicture({ width: 4032, height: 3024 }))
+  const small = lyingOnItsSide(await drawPicture({ width: 800, height: 600 }))
+  const phone = await phoneFor(t, await realService(), { photo: large, pictures: { 'small.jpg': small }, world: { album: ['small.jpg'] } })
+  await phone.tap('拍照识别')
+  await phone.role('button', '再拍一张').waitFor()
+  const { width, height } = jpegSize(await uploaded(phone))
+  assert.ok(Math.abs(width / height - 3 / 4) < 0.01, `${width} × ${height}`)
+  await phone.tap('再拍一张')
+  await phone.tap('相册')
+  await phone.role('button', '再拍一张').waitFor()
+  assert.deepEqual(await uploaded(phone), small) // with its note: the service turns it
 })
 
 test('a PNG from an iPhone is sent as a JPEG', async (t) => {

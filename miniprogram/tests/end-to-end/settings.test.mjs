@@ -3,7 +3,7 @@
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { freePort } from '../host/servers/service.mjs'
-import { answer, byPath, DOMAIN, phoneAndFaulty, phoneFor, realService, refused } from './setup.mjs'
+import { answer, byPath, DOMAIN, phoneAndFaulty, phoneFor, predicted, realService, refused } from './setup.mjs'
 
 /** As a developer has it: an address can be typed, and the domain list is checked unless said otherwise. */
 async function settings(t, address, { urlCheck = true, world = {}, ...options } = {}) {
@@ -71,6 +71,23 @@ for (const port of [443, 8443]) {
   })
 }
 
+for (const [lacks, says] of [['uploadFile', '请求能通，上传不通'], ['downloadFile', '请求和上传能通，下载不通']]) {
+  test(`in the list for request, and not in the one for ${lacks}`, async (t) => {
+    const phone = await settings(t, await realService(), { world: { network: { lacks: [lacks] } } })
+    await check(phone, DOMAIN)
+    await phone.sees(says)
+    await phone.shot(`settings-no-${lacks}`)
+    assert.equal(await phone.stored('server'), null)
+  })
+}
+
+test('a proxy that lets no photo through', async (t) => {
+  const ours = { '/readyz': answer(200, { status: 'ready' }), '/models': answer(200, { success: true, models: [] }) }
+  const { phone } = await phoneAndFaulty(t, [byPath({ ...ours, '/predict': answer(413, '<h1>Request Entity Too Large</h1>') })], { start: 'pages/settings/settings', world: { envVersion: 'develop' } })
+  await check(phone, DOMAIN)
+  await phone.sees('照片太大，服务器不收')
+})
+
 test('a server that is not ours', async (t) => {
   const { phone } = await phoneAndFaulty(t, [answer(200, '<h1>It works!</h1>')], { start: 'pages/settings/settings', world: { envVersion: 'develop' } })
   await check(phone, DOMAIN)
@@ -89,7 +106,7 @@ test('ours, but not ready; and then it is', async (t) => {
   await check(phone, DOMAIN)
   await phone.sees('模型还在加载')
   await phone.shot('settings-not-ready')
-  server.next(byPath({ '/readyz': answer(200, { status: 'ready' }), '/models': answer(200, { success: true, models: [{ name: 'Late', loaded: true }, { name: 'Other', loaded: false }] }) }))
+  server.next(byPath({ '/readyz': answer(200, { status: 'ready' }), '/models': answer(200, { success: true, models: [{ name: 'Late', loaded: true }, { name: 'Other', loaded: false }] }), '/predict': predicted }))
   await check(phone)
   await phone.sees('可以用，模型：Late')
 })

@@ -5,9 +5,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { browser, closeBrowser } from '../host/browser.mjs'
-import { openPhone } from '../host/phone.mjs'
+import { openPhone, PATIENCE_MS } from '../host/phone.mjs'
 import { answer, byPath, startFaulty } from '../host/servers/faulty.mjs'
-import { startService } from '../host/servers/service.mjs'
+import { startShared } from './service.mjs'
 
 export { answer, byPath, garbage, hang, refused, reset } from '../host/servers/faulty.mjs'
 export { CLIENT } from '../host/phone.mjs'
@@ -20,14 +20,12 @@ export const withoutShared = fs.existsSync(SHARED) ? false : 'needs the folder o
 export const sharedFile = (name) => fs.readFileSync(path.join(SHARED, name))
 export const sharedPath = (name) => path.join(SHARED, name)
 
-/** Above what the phone makes of a photo, and below what it can't make small. */
-const MOST_BYTES = 400_000
 let service = null
 
-/** The real service, started once; stopped when all tests are done. @returns {Promise<string>} its address */
+/** The real service, started once; stopped when all tests of the file are done. @returns {Promise<string>} its address */
 export async function realService() {
-  if (process.env.SHIWU_ADDRESS) return process.env.SHIWU_ADDRESS // one that runs already
-  service ??= startService({ max_bytes: MOST_BYTES })
+  if (process.env.SHIWU_ADDRESS) return process.env.SHIWU_ADDRESS // run.mjs has started one
+  service ??= startShared()
   return (await service).address
 }
 
@@ -57,6 +55,15 @@ export async function phoneAndFaulty(t, behaviours, options = {}) {
   t.after(server.stop)
   const phone = await phoneFor(t, server.address, options)
   return { phone, server }
+}
+
+/** Wait for what only a server knows. @param {() => unknown} condition */
+export async function until(condition) {
+  const end = Date.now() + PATIENCE_MS
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 let drawn = null
@@ -104,6 +111,14 @@ async function paint({ width, height, type, noise }) {
     context.putImageData(pixels, 0, 0)
   }
   return canvas.toDataURL(type, 0.9).split(',')[1]
+}
+
+/** The same JPEG, with a note that its right side is up: how phones keep a photo taken upright. */
+export function lyingOnItsSide(jpeg) {
+  const tiff = Buffer.from('49492a0008000000' + '0100' + '120103000100000006000000' + '00000000', 'hex')
+  const exif = Buffer.concat([Buffer.from('Exif\0\0'), tiff])
+  const head = Buffer.from([0xff, 0xe1, 0, exif.length + 2])
+  return Buffer.concat([jpeg.subarray(0, 2), head, exif, jpeg.subarray(2)])
 }
 
 /** What the service says of the bytes that the phone sent, asked again without the phone. */

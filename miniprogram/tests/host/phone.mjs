@@ -11,7 +11,7 @@ const SCREENSHOTS = path.join(HERE, '../screenshots')
 // Never asked for: every file below it is handed over by the test itself.
 const ORIGIN = 'http://127.0.0.1'
 const PREFIX = '/__mini/'
-const PATIENCE_MS = 60_000
+export const PATIENCE_MS = 60_000
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', png: 'image/png', jpg: 'image/jpeg' }
 
 export const CLIENT = path.join(HERE, '../../client')

@@ -71,6 +71,9 @@ function themeProblems({ root, appJson, units }) {
   )
 }
 
+/** What leads to Chinese is named in it. */
+const TO_CHINESE = new Set(['camera.language'])
+
 /** Both languages have the same texts with the same places, and each text is used somewhere. */
 function textProblems(root) {
   if (!fs.existsSync(path.join(root, 'i18n'))) return []
@@ -81,6 +84,7 @@ function textProblems(root) {
   for (const key of new Set([...Object.keys(zh), ...Object.keys(en)])) {
     if (!zh[key] || !en[key]) found.push(`i18n: ${key} is missing in ${zh[key] ? 'en' : 'zh'}`)
     else if (places(zh[key]) !== places(en[key])) found.push(`i18n: ${key} has the places ${places(zh[key])} in zh and ${places(en[key])} in en`)
+    if (/\p{Script=Han}/u.test(en[key] ?? '') && !TO_CHINESE.has(key)) found.push(`i18n: ${key} is not in English in en`)
     if (!new RegExp(`\\b${key.split('.').pop()}\\b`).test(code) && !key.includes('.hints.')) found.push(`i18n: ${key} is used nowhere`)
   }
   return found

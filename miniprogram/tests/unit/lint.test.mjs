@@ -30,6 +30,7 @@ const FAULTS = [
   ['services/server.js', "require('../config.js')", "require('../confg.js')", /confg\.js/],
   ['theme.json', '"bar":', '"ber":', /light has no bar/],
   ['i18n/en.js', "languageLabel: 'Switch to Chinese',", '', /languageLabel is missing in en/],
+  ['i18n/en.js', "language: 'Language',", "language: '语言',", /settings\.language is not in English/],
   ['i18n/en.js', '{percent}%', '%', /has the places \{percent\} in zh and +in en/],
 ]
 

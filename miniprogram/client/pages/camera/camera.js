@@ -1,14 +1,16 @@
+const drawing = require('../../services/drawing.js')
 const { Failure } = require('../../services/failure.js')
 const past = require('../../services/history.js')
 const language = require('../../services/language.js')
+const { openPhoneSettings, permission } = require('../../services/permission.js')
 const photos = require('../../services/photos.js')
 const display = require('../../services/screen.js')
 const shiwu = require('../../services/shiwu.js')
-const { describe, excuse } = require('../../services/wording.js')
+const { describe, excuse, namesOf } = require('../../services/wording.js')
 const { fill } = require('../../i18n/index.js')
 
-/** @typedef {import('../../services/shiwu.js').Answer} Answer */
-/** @typedef {import('../../services/shiwu.js').Names} Names */
+/** @typedef {import('../../services/reply.js').Answer} Answer */
+/** @typedef {import('../../services/reply.js').Names} Names */
 /** @typedef {import('../../services/wording.js').Row} Row */
 /** @typedef {'auto' | 'on' | 'off'} Flash */
 
@@ -46,16 +48,21 @@ Page({
   cancel: () => {},
   again: /** @type {() => void} */ (() => {}),
   onScreen: true,
+  leaving: false, // to another page
+  cameraLost: false, // in the background
   taking: false,
   resumed: false, // after an interruption; once a photo
 
   onShow() {
     this.onScreen = true
+    this.leaving = false
     this.speak()
     const code = this.wrong ? this.wrong.code : ''
     if (code === 'interrupted') this.resume()
-    else if (code === 'cameraRefused') this.reopenIfAllowed()
+    else if (code === 'cameraRefused' || code === 'cameraOff') this.reopenIfAllowed()
+    else if (code === 'albumOff') this.saveIfAllowed()
     else if (code === 'cameraAbsent') this.openCamera() // taken away in the background, before onHide
+    else if (this.cameraLost) this.remountCamera()
   },
 
   onHide() {
@@ -79,15 +86,27 @@ Page({
   onLanguage() {
     language.prefer(this.data.lang === 'zh' ? 'en' : 'zh')
     this.speak()
-    if (this.answer && Object.keys(this.names).length === 0) this.learnNames(this.answer.model)
+    if (this.answer && Object.keys(this.names).length === 0) this.learnNames(this.answer)
   },
 
   onHistory() {
-    wx.navigateTo({ url: '/pages/history/history' })
+    this.goTo('/pages/history/history')
   },
 
   onSettings() {
-    wx.navigateTo({ url: '/pages/settings/settings' })
+    this.goTo('/pages/settings/settings')
+  },
+
+  /** Once, however often it is tapped. @param {string} url */
+  goTo(url) {
+    if (this.leaving) return
+    this.leaving = true
+    wx.navigateTo({
+      url,
+      fail: () => {
+        this.leaving = false
+      },
+    })
   },
 
   // The camera.
@@ -96,25 +115,28 @@ Page({
    * Refused, absent or busy: WeChat says so in one event.
    * @param {WechatMiniprogram.CustomEvent<{ errMsg?: string }>} event
    */
-  onCameraError(event) {
+  async onCameraError(event) {
     const failure = photos.privacyFailure(event.detail.errMsg || '')
     if (failure) {
       this.again = () => this.openCamera()
       this.closeCamera(failure)
       return
     }
-    wx.getSetting({
-      success: ({ authSetting }) => {
-        const refused = authSetting['scope.camera'] === false
-        this.closeCamera(new Failure(refused ? 'cameraRefused' : 'cameraAbsent'))
-      },
-      fail: () => this.closeCamera(new Failure('cameraAbsent')),
-    })
+    const allowed = await permission('camera')
+    this.closeCamera(new Failure({ refused: 'cameraRefused', off: 'cameraOff', yes: 'cameraAbsent' }[allowed]))
   },
 
-  /** The camera stopped by itself; in the background it does, and comes back with the page. */
+  /** The camera stopped by itself; in the background it does. */
   onCameraStop() {
     if (this.onScreen) this.closeCamera(new Failure('cameraAbsent'))
+    else this.cameraLost = true
+  },
+
+  /** A camera that was stopped comes back by itself on iPhones only. */
+  remountCamera() {
+    this.cameraLost = false
+    if (this.data.state !== 'live') return
+    this.setData({ 'camera.shown': false }, () => this.setData({ 'camera.shown': true }))
   },
 
   /** @param {Failure} failure */
@@ -126,17 +148,14 @@ Page({
 
   openCamera() {
     this.resumed = false
+    this.cameraLost = false
     this.answer = null
     this.forgive()
     this.setData({ state: 'live', photo: '', 'camera.shown': true })
   },
 
-  reopenIfAllowed() {
-    wx.getSetting({
-      success: ({ authSetting }) => {
-        if (authSetting['scope.camera'] && this.data.state === 'failed') this.openCamera()
-      },
-    })
+  async reopenIfAllowed() {
+    if ((await permission('camera')) === 'yes' && this.data.state === 'failed') this.openCamera()
   },
 
   onFlip() {
@@ -204,7 +223,7 @@ Page({
     this.cancel = asking.cancel
     const answer = await asking.answer
     this.show(answer)
-    await Promise.all([past.add(photo, answer), this.learnNames(answer.model)])
+    await Promise.all([past.add(photo, answer), this.learnNames(answer)])
   },
 
   /** @param {Answer} answer */
@@ -219,22 +238,23 @@ Page({
 
   /**
    * Both languages' names, for the switch and for a tap. An answer stands without them.
-   * @param {string} model
+   * @param {Answer} answer
    */
-  async learnNames(model) {
+  async learnNames({ model, predictions, answer }) {
     try {
-      this.names = await shiwu.names(model)
+      this.names = await shiwu.names(model, [...predictions.map(({ id }) => id), answer.id])
       if (this.answer) this.setData(describe(this.answer, this.data.lang, this.names))
     } catch (error) {
       console.warn('names in both languages are not known:', error)
     }
   },
 
-  watch() {
+  /** @param {() => string} [sent] what is going on when the photo is there */
+  watch(sent = () => this.data.t.answer.waiting) {
     const words = () => this.data.t.answer // in the language of then
     return {
       onProgress: (/** @type {number} */ percent) =>
-        this.setData({ percent, status: percent < 100 ? fill(words().sending, { percent }) : words().waiting }),
+        this.setData({ percent, status: percent < 100 ? fill(words().sending, { percent }) : sent() }),
       onRetry: (/** @type {number} */ seconds) =>
         this.setData({ percent: 0, status: fill(words().retrying, { seconds }) }),
     }
@@ -290,6 +310,7 @@ Page({
     if (action === 'album') this.onAlbum()
     else if (action === 'server') this.onSettings()
     else if (action === 'live') this.openCamera()
+    else if (action === 'phoneSettings') openPhoneSettings()
     else if (code === 'cameraRefused') this.reopenIfAllowed() // back from WeChat's settings
     else if (code === 'albumRefused') this.saveIfAllowed()
     else this.again()
@@ -299,11 +320,13 @@ Page({
 
   /** @param {WechatMiniprogram.CustomEvent<{ id: string }>} event */
   async onPick(event) {
+    const { answer } = this
     const row = this.data.rows.find((one) => one.id === event.detail.id)
-    if (!row || !this.answer) return
-    if (!this.names[row.id]) await this.learnNames(this.answer.model) // a quick finger
+    if (!row || !answer) return
+    if (!namesOf(row.id, this.names)) await this.learnNames(answer) // a quick finger
+    if (this.answer !== answer) return // and on to the next photo
     const t = this.data.t.answer
-    const both = this.names[row.id] || { zh: row.name, en: row.name }
+    const both = namesOf(row.id, this.names) || { zh: row.name, en: row.name }
     const content = fill(t.detail, { zh: both.zh, en: both.en.replace(/_/g, ' '), id: row.id })
     wx.showModal({
       title: t.detailTitle,
@@ -328,29 +351,41 @@ Page({
 
   onSave() {
     if (this.data.saving) return
-    const { photo, lang, t } = this.data
     this.again = () => this.onSave()
     this.forgive()
-    this.setData({ saving: true })
-    wx.showLoading({ title: t.answer.saving, mask: true })
+    this.setData({ saving: true, percent: 0, status: this.data.t.answer.preparing })
     return this.attempt(async () => {
       try {
-        const quiet = { onProgress: () => {}, onRetry: () => {} }
-        await photos.saveToAlbum(await shiwu.drawn(photo, lang, quiet))
+        await this.save()
       } finally {
+        this.cancel = () => {}
         this.setData({ saving: false })
-        wx.hideLoading()
       }
-      wx.showToast({ title: t.answer.saved, icon: 'success' })
+      wx.showToast({ title: this.data.t.answer.saved, icon: 'success' })
     })
   },
 
-  saveIfAllowed() {
-    wx.getSetting({
-      success: ({ authSetting }) => {
-        if (authSetting['scope.writePhotosAlbum']) this.onSave()
-      },
+  async save() {
+    const { photo, lang } = this.data
+    const words = () => this.data.t.answer // in the language of then
+    const fetching = drawing.fetchDrawn(photo, lang, {
+      ...this.watch(() => words().drawing),
+      onFetch: (percent) => this.setData({ percent, status: fill(words().fetching, { percent }) }),
     })
+    this.cancel = fetching.cancel
+    const file = await fetching.file
+    this.cancel = () => {}
+    this.setData({ percent: 100, status: words().saving })
+    try {
+      await photos.saveToAlbum(file)
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'saveFailed') drawing.forget()
+      throw error
+    }
+  },
+
+  async saveIfAllowed() {
+    if ((await permission('album')) === 'yes') this.onSave()
   },
 
   onAgain() {

@@ -42,8 +42,8 @@ Page({
     const t = this.data.t.history
     wx.showModal({
       content: t.clearAsk,
-      confirmText: t.remove,
-      cancelText: t.cancel,
+      confirmText: t.yes,
+      cancelText: t.no,
       success: ({ confirm }) => {
         if (!confirm) return
         past.clear()

@@ -42,7 +42,7 @@ Page({
       languages: PREFERENCES.map((value) => ({ value, name: names[value], checked: value === chosen })),
       cloud: config.cloud ? fill(t.cloud, config.cloud) : '',
       serverTitle: t.serverFor[env],
-      version: fill(t.version, { env }),
+      version: fill(t.version, { env: t.env[env] }),
       verdict: { text: '', ok: false },
     })
   },

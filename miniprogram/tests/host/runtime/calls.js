@@ -32,7 +32,7 @@ export function answered(name, work, options) {
     (error) => Promise.reject(told(name, error)),
   )
   const done = () => void (world.underWay -= 1)
-  outcome.then(done, done)
+  work.then(done, done)
   if (!options.success && !options.fail && !options.complete) return outcome
   outcome.then(
     (result) => {

@@ -13,6 +13,11 @@ export function connect(context) {
     if (type.startsWith('touch')) listen(element, type, ...rest)
   }
   const wasLong = watchLongPresses()
+  // A touch on a page is over with its end: the click that Chromium makes of it would land on whatever
+  // the tap has just opened, such as a dialog's button. An input needs it to get the keyboard.
+  document.addEventListener('touchend', (event) => {
+    if (event.target.closest('page') && !event.target.closest('wx-input')) event.preventDefault()
+  })
   context.onEvent((target, type, detail, { originalEvent }) => {
     if (type === 'tap' && (wasLong() || isDisabled(originalEvent))) return 0
     return dispatch(target, type, detail, { bubbles: true, composed: true, capturePhase: true, originalEvent })

@@ -43,7 +43,11 @@ async function ask(api) {
 export async function requirePermission(scope) {
   if (world.permissions[scope] === undefined) world.permissions[scope] = await askPermission(scope)
   if (!world.permissions[scope]) throw new Refused('auth deny')
+  if (world.phone[PARTS[scope]] === 'denied') throw new Refused('system permission denied')
 }
+
+/** What of the phone a permission is for. */
+const PARTS = { 'scope.camera': 'camera', 'scope.writePhotosAlbum': 'album' }
 
 /** What wx.getSetting tells: permissions that were asked for, and the answer. */
 export const asked = () => Object.fromEntries(Object.entries(world.permissions).filter(([, allowed]) => allowed !== undefined))

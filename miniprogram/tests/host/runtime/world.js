@@ -9,16 +9,25 @@ export const world = {
   platform: 'android',
   fontScale: 1,
   statusBarHeight: 24,
+  /** Too short of memory to compress a photo. */
+  memoryIsShort: false,
   /** true: allowed; false: refused for good; absent: not asked yet. */
   permissions: { 'scope.camera': true, 'scope.writePhotosAlbum': true },
+  /** What the phone lets WeChat itself use: authorized or denied. */
+  phone: { camera: 'authorized', album: 'authorized' },
   /** `needed`: not agreed to yet; `undeclared`: the console's privacy guide doesn't speak of it. */
   privacy: { needed: false, undeclared: false, read: false },
   /** `state`: ready, absent or busy; `fails`: takePhoto does. `back` and `front`: names of pictures. */
   camera: { state: 'ready', fails: false, back: 'photo.jpg', front: 'photo.jpg', flashed: '' },
   /** Pictures that chooseMedia gives; empty: the person goes back without choosing. */
   album: ['photo.jpg'],
-  /** `domains`: https origin in the console's list, to the origin that really answers. */
-  network: { urlCheck: true, domains: {} },
+  /** No room for another picture in it. */
+  albumIsFull: false,
+  /**
+   * `domains`: https origin in the console's lists, to the origin that really answers; `lacks`: whose
+   * lists it is not in, such as uploadFile. `headersLate`: an upload's headers come after its answer.
+   */
+  network: { urlCheck: true, domains: {}, lacks: [], headersLate: false },
   /** What wx.cloud.callContainer leads to. */
   cloud: { address: '' },
   ...window.__given.world,

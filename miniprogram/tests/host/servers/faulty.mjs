@@ -30,7 +30,7 @@ export const byPath = (behaviours) => (request, response, body) =>
 
 /**
  * @param {...Behaviour} behaviours
- * @returns {Promise<{ address: string, seen: { method: string, url: string, body: Buffer, headers: http.IncomingHttpHeaders }[], next: (...behaviours: Behaviour[]) => void, stop: () => Promise<void> }>}
+ * @returns {Promise<{ address: string, seen: { method: string, url: string, body: Buffer, headers: http.IncomingHttpHeaders, brokenOff: boolean }[], next: (...behaviours: Behaviour[]) => void, stop: () => Promise<void> }>}
  */
 export function startFaulty(...behaviours) {
   const seen = []
@@ -38,13 +38,14 @@ export function startFaulty(...behaviours) {
   const server = http.createServer(async (request, response) => {
     const behave = queue.length > 1 ? queue.shift() : queue[0]
     const { method, url, headers } = request
-    const note = { method, url, headers, body: Buffer.alloc(0) }
+    const note = { method, url, headers, body: Buffer.alloc(0), brokenOff: false }
     seen.push(note)
     request.on('error', () => {})
     const chunks = []
     try {
       for await (const chunk of request) chunks.push(chunk)
     } catch {
+      note.brokenOff = true
       return // the client went away
     }
     note.body = Buffer.concat(chunks)

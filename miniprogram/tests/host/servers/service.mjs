@@ -36,6 +36,12 @@ export async function startService(settings = {}) {
     stdio: ['ignore', log, log],
   })
   const ended = new Promise((resolve) => child.once('exit', resolve))
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      child.kill('SIGTERM')
+      process.exit(1)
+    })
+  }
   const stop = async () => {
     if (child.exitCode === null) child.kill('SIGTERM')
     await ended

@@ -62,6 +62,7 @@ export function stopCamera() {
   if (current) current.ready = false
 }
 
+/** On iPhones it comes back by itself; elsewhere only a new <camera> gets it. */
 export function resumeCamera() {
-  if (current) current.ready = world.camera.state === 'ready'
+  if (current && world.platform === 'ios') current.ready = world.camera.state === 'ready'
 }

@@ -30,10 +30,12 @@ export const media = {
 
   compressImage: asynchronous('compressImage', async ({ src, quality, compressedWidth, compressedHeight }) => {
     const bytes = bytesOf(src)
+    if (world.memoryIsShort) throw new Refused('out of memory')
     if (world.platform === 'ios' && kind(bytes) !== 'jpg') throw new Refused('the image is not a JPEG')
     const image = await decoded(bytes)
-    const scale = compressedWidth ? compressedWidth / image.width : compressedHeight / image.height
-    const [width, height] = [Math.round(image.width * scale), Math.round(image.height * scale)]
+    // One side alone keeps the shape; both don't.
+    const width = compressedWidth ?? Math.round((image.width * compressedHeight) / image.height)
+    const height = compressedHeight ?? Math.round((image.height * compressedWidth) / image.width)
     const canvas = Object.assign(document.createElement('canvas'), { width, height })
     canvas.getContext('2d').drawImage(image, 0, 0, width, height)
     const type = kind(bytes) === 'png' ? 'image/png' : 'image/jpeg'
@@ -42,8 +44,9 @@ export const media = {
 
   getImageInfo: asynchronous('getImageInfo', async ({ src }) => {
     const bytes = bytesOf(src)
-    const { width, height } = await decoded(bytes)
-    return { width, height, path: src, orientation: 'up', type: KINDS[kind(bytes)] ?? 'unknown' }
+    const { width, height } = await decoded(bytes, 'none') // as it lies in the file
+    const lies = (await decoded(bytes)).width !== width
+    return { width, height, path: src, orientation: lies ? 'right' : 'up', type: KINDS[kind(bytes)] ?? 'unknown' }
   }),
 
   saveImageToPhotosAlbum: asynchronous('saveImageToPhotosAlbum', async ({ filePath }) => {
@@ -51,6 +54,7 @@ export const media = {
     await requirePermission('scope.writePhotosAlbum')
     const bytes = bytesOf(filePath)
     await decoded(bytes)
+    if (world.albumIsFull) throw new Refused('no space left on device')
     world.saved.push([...bytes])
   }),
 }
@@ -66,10 +70,10 @@ async function described(path) {
   return { tempFilePath: path, size: bytes.length, fileType: 'image', width: size.width, height: size.height, duration: 0, thumbTempFilePath: '' }
 }
 
-/** @param {Uint8Array} bytes @returns {Promise<ImageBitmap>} upright */
-async function decoded(bytes) {
+/** @param {Uint8Array} bytes @param {ImageOrientation} [imageOrientation] default: upright @returns {Promise<ImageBitmap>} */
+async function decoded(bytes, imageOrientation = 'from-image') {
   try {
-    return await createImageBitmap(new Blob([bytes]))
+    return await createImageBitmap(new Blob([bytes]), { imageOrientation })
   } catch {
     throw new Refused('invalid image')
   }

@@ -8,10 +8,12 @@ import { bytesOf, exists, keepTemporary, kind, TYPES } from '../files.js'
 import { complain, world } from '../world.js'
 
 const DEFAULT_TIMEOUT_MS = 60000
+const LATE_MS = 50
 
 /** Chromium's errors by their numbers: WeChat on Android shows both. */
 const NUMBERS = {
-  CONNECTION_CLOSED: -100, CONNECTION_RESET: -101, CONNECTION_REFUSED: -102, NAME_NOT_RESOLVED: -105,
+  CONTENT_LENGTH_MISMATCH: -354, INCOMPLETE_CHUNKED_ENCODING: -355, INVALID_HTTP_RESPONSE: -370, TOO_MANY_REDIRECTS: -310,
+  RESPONSE_HEADERS_TOO_BIG: -325, CONNECTION_CLOSED: -100, CONNECTION_RESET: -101, CONNECTION_REFUSED: -102, NAME_NOT_RESOLVED: -105,
   INTERNET_DISCONNECTED: -106, SSL_PROTOCOL_ERROR: -107, EMPTY_RESPONSE: -324,
 }
 const ON_IOS = { CONNECTION_REFUSED: '未能连接到服务器。' }
@@ -62,7 +64,7 @@ function start(name, options, { method, body, wrong = '', binary = false, result
   }
   const work = async () => {
     await Promise.resolve()
-    const address = target(options.url)
+    const address = target(options.url, name)
     if (wrong || task.stopped) throw new Refused(wrong || task.stopped)
     xhr.open(method, address)
     xhr.timeout = options.timeout ?? DEFAULT_TIMEOUT_MS
@@ -71,7 +73,7 @@ function start(name, options, { method, body, wrong = '', binary = false, result
       // The type of an upload is WeChat's to write: it holds the boundary.
       if (!/^(referer|content-type)$/i.test(header)) xhr.setRequestHeader(header, value)
     }
-    await sent(xhr, body, address, task)
+    await sent(xhr, body, address, task, binary)
     return result(xhr)
   }
   stops.add(stop)
@@ -88,14 +90,20 @@ function start(name, options, { method, body, wrong = '', binary = false, result
   }
 }
 
-function sent(xhr, body, address, task) {
+function sent(xhr, body, address, task, isDownload) {
   return new Promise((resolve, reject) => {
-    xhr.upload.onprogress = ({ loaded, total }) =>
-      task.progress({ progress: Math.floor((100 * loaded) / total), totalBytesSent: loaded, totalBytesExpectedToSend: total })
+    const percent = ({ loaded, total }) => (total ? Math.floor((100 * loaded) / total) : 0)
+    const headers = () => task.headers({ header: headersOf(xhr), statusCode: xhr.status })
+    const { headersLate } = world.network
+    if (isDownload) xhr.onprogress = (event) => task.progress({ progress: percent(event), totalBytesWritten: event.loaded, totalBytesExpectedToWrite: event.total })
+    else xhr.upload.onprogress = (event) => task.progress({ progress: percent(event), totalBytesSent: event.loaded, totalBytesExpectedToSend: event.total })
     xhr.onreadystatechange = () => {
-      if (xhr.readyState === XMLHttpRequest.HEADERS_RECEIVED && xhr.status) task.headers({ header: headersOf(xhr), statusCode: xhr.status })
+      if (xhr.readyState === XMLHttpRequest.HEADERS_RECEIVED && xhr.status && !headersLate) headers()
     }
-    xhr.onload = resolve
+    xhr.onload = () => {
+      resolve()
+      if (headersLate) setTimeout(headers, LATE_MS)
+    }
     xhr.ontimeout = () => reject(new Refused('timeout', 5))
     xhr.onabort = () => reject(new Refused(task.stopped))
     xhr.onerror = async () => reject(broken(await window.__whyFailed(address)))
@@ -104,11 +112,11 @@ function sent(xhr, body, address, task) {
 }
 
 /** The address that really answers. Throws what WeChat says of one that isn't allowed. */
-function target(url) {
+function target(url, name) {
   const origin = url.match(/^https?:\/\/[^/?#\s]+/)?.[0]
   if (!origin) throw new Refused(`invalid url "${url}"`, 600009)
-  const { urlCheck, domains } = world.network
-  if (Object.hasOwn(domains, origin)) return domains[origin] + url.slice(origin.length)
+  const { urlCheck, domains, lacks = [] } = world.network
+  if (Object.hasOwn(domains, origin) && !lacks.includes(name)) return domains[origin] + url.slice(origin.length)
   if (urlCheck) throw new Refused('url not in domain list', 600002)
   return url
 }

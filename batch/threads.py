@@ -1,0 +1,73 @@
+"""Photos to rows on this machine: as many threads as there are cores, and one that writes."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+from batch.answers import Answers, Known, Seen
+from batch.photos import Photo
+from batch.rows import Namer, Row, read, said
+from imaging.read import Limits
+
+# Photos begun or waiting, for each core: enough that no core waits, few enough for memory.
+_A_CORE = 8
+
+
+def run(
+    photos: Iterable[Photo],
+    namer: Namer,
+    answers: Answers,
+    limits: Limits,
+    cores: int,
+    told: Callable[[Row | None], bool],
+) -> None:
+    """Write a row for each photo that has none, in the order that they come.
+
+    Args:
+        photos: may be without end; each path is taken once.
+        namer: makes the rows.
+        answers: where they go.
+        limits: what a photo may measure.
+        cores: threads.
+        told: called with each row, None for a photo that has one already; False ends the run.
+
+    Raises:
+        CannotWrite: a part can't be written.
+    """
+    work = partial(_row, namer, answers.known, limits)
+    seen = Seen()
+    begun: deque[Future[Row | None]] = deque()
+    with ThreadPoolExecutor(cores, thread_name_prefix="batch") as pool:
+        try:
+            for photo in photos:
+                if not seen.add(said(photo.path)):
+                    continue
+                begun.append(pool.submit(work, photo))
+                if len(begun) >= _A_CORE * cores and not _take(begun.popleft(), answers, told):
+                    break
+            else:
+                while begun and _take(begun.popleft(), answers, told):
+                    pass
+        finally:
+            left = [one for one in begun if not one.cancel()]
+        for one in left:  # at work when it was told to end
+            _take(one, answers, told)
+    answers.flush()
+
+
+def _take(made: Future[Row | None], answers: Answers, told: Callable[[Row | None], bool]) -> bool:
+    row = made.result()
+    if row is not None:
+        answers.add(row)
+    return told(row)
+
+
+def _row(namer: Namer, known: Known, limits: Limits, photo: Photo) -> Row | None:
+    """A photo's row; None if it has one already."""
+    found = read(photo, limits)
+    if isinstance(found, dict):
+        return found
+    digest, data = found
+    path = said(photo.path)
+    return None if known.has(path, digest) else namer.row(path, digest, data)

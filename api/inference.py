@@ -5,6 +5,7 @@ Outputs: all probabilities by class index, and the five likeliest classes by nam
 Triton's classification extension gives others.
 """
 
+import threading
 from typing import Any
 
 import flask
@@ -26,6 +27,9 @@ _OUTPUTS = ("probabilities", "labels", "ids")
 _VERSION = "1"
 _LENGTH = "Inference-Header-Content-Length"
 _EXTENSIONS = ("binary_tensor_data", "classification")
+
+# What JSON becomes in Python takes many times its bytes; so it is there for one request at a time.
+_ONE_PARSES = threading.Lock()
 
 inference = flask.Blueprint("v2", __name__, url_prefix="/v2")
 
@@ -85,22 +89,27 @@ def infer(name: str, version: str = _VERSION) -> flask.Response:
     card = _card(name, version)
     with request.held() as place:
         body = read_body(flask.request, predictor().limits.max_bytes)
-        said, tail = tensors.split(body, flask.request.headers.get(_LENGTH))
-        wanted = tensors.wanted(said, _OUTPUTS)
-        pictures = tensors.pictures(said, tail, card.input_size)
+        with _ONE_PARSES:
+            said, tail = tensors.split(body, flask.request.headers.get(_LENGTH))
+            wanted = tensors.wanted(said, _OUTPUTS)
+            pictures = tensors.pictures(said, tail, card.input_size)
+            reply = _head(card, said.get("id"))
+            del body, said, tail
         network = predictor().network(name)
         with metrics.counting_refusals():
             scored = predictor().score(pictures, network, place)
     metrics.tell(card.name, [one.timings for one in scored])
     probabilities = np.stack([one.probabilities for one in scored])
     outputs = [
-        (_output(output, probabilities, network, parameters), bool(parameters["binary_data"]))
+        (_output(output, probabilities, network, parameters), parameters["binary_data"] is True)
         for output, parameters in wanted.items()
     ]
-    reply = {"model_name": card.name, "model_version": _VERSION}
-    if isinstance(said.get("id"), str):
-        reply["id"] = said["id"]
     return _reply(*tensors.joined(reply, outputs), whole=not any(binary for _, binary in outputs))
+
+
+def _head(card: Card, request_id: object) -> dict[str, str]:
+    head = {"model_name": card.name, "model_version": _VERSION}
+    return head | ({"id": request_id} if isinstance(request_id, str) else {})
 
 
 def _card(name: str, version: str) -> Card:

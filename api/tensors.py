@@ -18,9 +18,9 @@ from api.upload import base64_photo
 from engines.engine import Pixels
 from errors import RequestError
 
-# Bytes of JSON in one request: a number in a list takes ten times its text once it is read, and
-# Python is busy with nothing else meanwhile.
-MAX_JSON = 4 * 2**20
+# Bytes of JSON in one request, and values in it: small ones take thirty times their text once they
+# are read. Six photos of 224 pixels as numbers are as many.
+MAX_JSON, MAX_VALUES = 4 * 2**20, 2**20
 _NUMBERS: dict[str, np.dtype[Any]] = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4")}
 _KINDS = ("BYTES", *_NUMBERS)
 
@@ -81,12 +81,13 @@ def pictures(said: dict[str, Any], tail: bytes, size: int) -> list[bytes | Pixel
             f"the input's datatype is {_quoted(kind)}; taken are BYTES (encoded photos), and "
             f"UINT8 or FP32 (pixels from 0 to 255, shape [photos, {size}, {size}, 3])"
         )
-    if not _is_shape(shape) or (kind == "BYTES" and math.prod(shape[1:]) != 1):
-        raise BadTensor(f"the input's shape is {_quoted(shape)}; for photos in BYTES it is [n]")
-    if kind != "BYTES" and shape[1:] != [size, size, 3]:
+    fits = _is_shape(shape) and (
+        math.prod(shape[1:]) == 1 if kind == "BYTES" else shape[1:] == [size, size, 3]
+    )
+    if not fits:
         raise BadTensor(
-            f"the input's shape is {_quoted(shape)}; pixels for this network come as "
-            f"[photos, {size}, {size}, 3], RGB"
+            f"the input's shape is {_quoted(shape)}; encoded photos in BYTES come as [photos], "
+            f"pixels for this network as [photos, {size}, {size}, 3], RGB"
         )
     data = _data(given, tail)
     return _photos(data, shape[0]) if kind == "BYTES" else list(_pixels(data, kind, shape))
@@ -134,7 +135,7 @@ def _flat(data: list[Any]) -> list[Any]:
 def _photos(data: bytes | list[Any], count: int) -> list[bytes | Pixels]:
     found: list[bytes | Pixels]
     if isinstance(data, list):
-        found = [base64_photo(text) for text in data]
+        found = [base64_photo(text, "a photo in the input's data") for text in data]
     else:
         found, at = [], 0
         while at + 4 <= len(data):
@@ -166,8 +167,14 @@ def _pixels(data: bytes | list[Any], kind: str, shape: list[int]) -> Pixels:
                 "bytes came"
             )
         array = np.frombuffer(data, kept)
-    if not (array.min() >= 0 and array.max() <= 255):  # false for what is no number, too
+    most = float(array.max())
+    if not (array.min() >= 0 and most <= 255):  # false for what is no number, too
         raise BadTensor("pixels are numbers from 0 to 255; send them as the photo has them")
+    if kind == "FP32" and 0 < most <= 1:
+        raise BadTensor(
+            f"pixels are numbers from 0 to 255, and the largest of these is {most:.3g}; if they go "
+            "from 0 to 1, multiply them by 255"
+        )
     pixels: Pixels = np.rint(array).astype(np.uint8).reshape(shape)
     return pixels
 
@@ -213,6 +220,10 @@ def split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], bytes
         raise BadTensor(
             f"the JSON has {length:,} bytes, and at most {MAX_JSON:,} are read; send the tensor as "
             "bytes behind it (binary_data_size)"
+        )
+    if body.count(b",", 0, length) + body.count(b"[", 0, length) > MAX_VALUES:
+        raise BadTensor(
+            f"the JSON has more than {MAX_VALUES:,} values; send the tensor as bytes behind it"
         )
     try:
         said = json.loads(body[:length])

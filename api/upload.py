@@ -17,6 +17,7 @@ FIELD = "image"
 # What a body may hold besides photos: boundaries, part headers, options.
 ENVELOPE_BYTES = 64 * 1024
 MAX_PARTS = 256
+MAX_JSON_VALUES = 1024
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _ORDINARY = str.maketrans("-_", "+/")
 
@@ -85,7 +86,8 @@ def read_body(request: flask.Request, max_bytes: int) -> bytes:
         BadUpload, LengthRequired, BodyTooLarge: it is empty, of unknown length, encoded, or longer
             than `max_bytes` and what surrounds photos.
     """
-    if encoding := request.headers.get("Content-Encoding"):
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
         raise BadUpload(f"a body in Content-Encoding {encoding[:20]!r} is not understood")
     _check_length(request, max_bytes)
     return request.get_data()
@@ -95,7 +97,7 @@ def _check_length(request: flask.Request, max_bytes: int) -> None:
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         raise LengthRequired("say how long the body is, in a Content-Length header")
     if not request.content_length:
-        raise BadUpload(f'no photo came, the body is empty; send one in the field "{FIELD}"')
+        raise BadUpload("no photo came, the body is empty; /docs says how photos are sent")
     if request.content_length > max_bytes + ENVELOPE_BYTES:
         raise _too_large(max_bytes)
 
@@ -130,6 +132,11 @@ def _content(file: FileStorage) -> bytes:
 
 
 def _json(body: bytes) -> Upload:
+    # Base64 has no comma; what has thousands is no photo, and would take much memory once read.
+    if body.count(b",") + body.count(b"[") > MAX_JSON_VALUES:
+        raise BadUpload(
+            f"the body is not JSON with photos: it has more than {MAX_JSON_VALUES} values"
+        )
     try:
         said = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -156,14 +163,14 @@ def _photo_or_error(text: Any) -> bytes | RequestError:
         return error.with_traceback(None)
 
 
-def base64_photo(text: Any) -> bytes:
-    """The photo in a text from JSON.
+def base64_photo(text: Any, named: str = 'the JSON\'s "image"') -> bytes:
+    """The photo in a text from JSON, which errors call `named`.
 
     Raises:
         BadUpload: it is no text, or not in base64.
     """
     if not isinstance(text, str):
-        raise BadUpload(f'the JSON\'s "image" must be text in base64, not {type(text).__name__}')
+        raise BadUpload(f"{named} must be text in base64, not {type(text).__name__}")
     prefix = _DATA_URL.match(text)
     bare = text[prefix.end() :] if prefix else text
     try:
@@ -172,7 +179,7 @@ def base64_photo(text: Any) -> bytes:
         plain = "".join(bare.split()).translate(_ORDINARY).rstrip("=")
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadUpload('the JSON\'s "image" is not valid base64') from error
+        raise BadUpload(f"{named} is not valid base64") from error
 
 
 def _text(value: Any) -> str:

@@ -117,8 +117,8 @@ def _form(
     except FormFailed as error:
         raise CannotExtract(
             f"layer={layer} of {network.card.name} takes the network anew from Keras, and that "
-            "failed here; the log says why. Without layer=… features come from "
-            f"{layers.penultimate}"
+            "failed here; the log says why (a packed network brings all layers if it was packed "
+            f"with --every-layer). Without layer=… features come from {layers.penultimate}"
         ) from error
 
 

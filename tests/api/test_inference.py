@@ -17,7 +17,7 @@ LENGTH = "Inference-Header-Content-Length"
 
 
 def infer(client, said, tail=b"", headers=None):
-    head = json.dumps(said).encode()
+    head = json.dumps(said, separators=(",", ":")).encode()
     given = {LENGTH: str(len(head))} if tail else {}
     return client.post(
         INFER, data=head + tail, content_type="application/json", headers=given | (headers or {})
@@ -168,11 +168,15 @@ def without(key):
         (without("shape"), "shape is None"),
         (without("data"), 'neither "data"'),
         (tensor(pixels(), "INT64"), "datatype is 'INT64'"),
-        (tensor(pixels()[:, :8]), f"come as [photos, {SIZE}, {SIZE}, 3]"),
+        (tensor(pixels()[:, :8]), f"as [photos, {SIZE}, {SIZE}, 3], RGB"),
         (tensor(pixels(), shape=[1, SIZE, SIZE, -3]), "shape"),
         (tensor(pixels(), shape=[2, SIZE, SIZE, 3]), "says 6144 numbers, and its data are not"),
         (tensor(pixels() * 2.0, "FP32"), "from 0 to 255"),
         (tensor(pixels() * float("nan"), "FP32"), "from 0 to 255"),
+        (tensor(pixels() / 255, "FP32"), "multiply them by 255"),
+        (tensor(pixels(), shape=[0, SIZE, SIZE, 3]), "shape is [0,"),
+        ({"inputs": [{"datatype": "BYTES", "shape": [1], "data": [7]}]}, "a photo in the input"),
+        ({"inputs": [0] * 1_200_000}, "more than 1,048,576 values"),
         (tensor(np.full((1, SIZE, SIZE, 3), "a"), "UINT8"), "and its data are not those"),
         (tensor(pixels() > 7), "and its data are not those"),
         (tensor(np.full((1, SIZE, SIZE, 3), 10**400, object)), "from 0 to 255"),
@@ -239,6 +243,11 @@ def test_photos_are_counted_and_timed_as_those_of_predict(client):
     assert photos_counted(client) - before == {"ok": 2, "unsupported_image": 1}
 
 
+def test_of_several_photos_the_broken_one_is_named(client):
+    reply = infer(client, *by_bytes(photo("red"), b"no picture", photo("blue")))
+    assert refusal(reply, 415).startswith("photo 2 of 3: ")
+
+
 def test_more_photos_than_the_queue_holds_are_refused(client):
     refusal(infer(client, *by_bytes(*[photo("red")] * 33)), 413)
 
@@ -246,3 +255,4 @@ def test_more_photos_than_the_queue_holds_are_refused(client):
 def test_a_packed_body_is_refused_and_never_unpacked(client):
     said, tail = by_bytes(photo("red"))
     assert "Content-Encoding" in refusal(infer(client, said, tail, {"Content-Encoding": "gzip"}))
+    assert infer(client, said, tail, {"Content-Encoding": "identity"}).status_code == 200

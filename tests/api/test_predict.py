@@ -135,6 +135,12 @@ def test_an_option_in_query_and_form_at_once_is_given_twice(client):
         ({"data": b"x", "content_type": "text/plain"}, 400, "bad_request", "'text/plain' is not understood"),
         ({"data": b"no picture at all", "content_type": "image/png"}, 415, "unsupported_image", "JPEG"),
         ({"data": b"", "content_type": "image/png"}, 400, "bad_request", "the body is empty"),
+        (
+            {"data": b'{"image": [' + b"[]," * 2000 + b"[]]}", "content_type": "application/json"},
+            400,
+            "bad_request",
+            "more than 1024 values",
+        ),
         ({}, 400, "bad_request", "the body is empty"),
         ({"data": photo("red")[:400], "content_type": "image/jpeg"}, 422, "broken_image", ""),
     ],

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict'
 import { drawPicture, hang, phoneAndFaulty, phoneFor, realService, until, well } from './setup.mjs'
 
 const answered = (phone) => phone.page.getByText('橙子').first().waitFor()
-/** A network slow enough to watch, for a photo of more than a megabyte. */
-const SLOW = 400_000
+/** A network slow enough to watch it for many seconds, for a photo of more than a megabyte. */
+const SLOW = 100_000
 
 test('the camera is asked for where it is needed, and allowed', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well], { world: { permissions: {} } })
@@ -122,6 +122,7 @@ test('the upload’s progress is shown, up to the end', async (t) => {
   await phone.tap('拍照识别')
   await phone.sees(/正在上传 [1-9]\d?%/)
   await phone.shot('uploading')
+  await phone.slow(-1)
   await answered(phone)
 })
 
@@ -182,6 +183,7 @@ test('a short look at another app breaks nothing off', async (t) => {
   await phone.sees(/正在上传 [1-9]\d?%/)
   await phone.background()
   await phone.foreground()
+  await phone.slow(-1)
   await answered(phone)
   assert.equal(server.seen.filter(({ url }) => url.startsWith('/predict')).length, 1)
 })

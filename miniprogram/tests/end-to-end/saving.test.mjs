@@ -93,10 +93,11 @@ test('the way of the photo is shown: up, drawn, down, saved', async (t) => {
       held.rest = () => response.end(file.subarray(file.length / 2))
     },
   }, { photo })
-  await phone.slow(400_000)
+  await phone.slow(100_000)
   await phone.tap('保存到相册')
   await phone.sees(/正在上传 [1-9]\d?%/)
   await phone.shot('saving-up')
+  await phone.slow(-1)
   await phone.sees('正在写上名称…')
   held.draw()
   await phone.sees(/正在下载 (4\d|50)%/)

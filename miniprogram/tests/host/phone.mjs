@@ -59,6 +59,7 @@ export class Phone {
   #failures = []
   #waiting = []
   #problems = []
+  #network = null
   #allowed = []
 
   constructor(page, context) {
@@ -196,9 +197,10 @@ export class Phone {
     await this.context.setOffline(is)
   }
 
-  /** A slow network, in bytes a second. */
+  /** A slow network, in bytes a second; -1: as fast as it is again, also for what is under way. */
   async slow(bytesPerSecond) {
-    const session = await this.context.newCDPSession(this.page)
+    this.#network ??= this.context.newCDPSession(this.page)
+    const session = await this.#network
     await session.send('Network.enable')
     await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond })
   }

@@ -110,6 +110,7 @@ class Shelf:
         self._loading: set[str] = set()
         self._failed: dict[str, float] = {}
         self._change = threading.Lock()
+        self._one_prepares = threading.Lock()  # an export takes a gigabyte in its own process
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -255,7 +256,8 @@ class Shelf:
 
     def _load_aside(self, name: str) -> None:
         try:
-            self._prepare(self.cards[name])
+            with self._one_prepares:
+                self._prepare(self.cards[name])
             self._load(name)
         except BaseException as error:
             known = isinstance(error, ShiwuError)

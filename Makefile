@@ -62,5 +62,5 @@ $(SERVING): requirements-serving.txt requirements.lock | $(VENV)/.made
 $(ALL): requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements.txt)
 
-$(DEV): requirements-dev.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
+$(DEV): requirements-dev.txt requirements-ray.txt requirements-batch.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements-dev.txt)

@@ -214,7 +214,7 @@ def _measured(card: Card, outcome: Outcome) -> Card:
     if outcome.similarity is not None:
         said &= outcome.similarity >= outcome.threshold
     calibration = Calibration(
-        data="photos kept apart; the temperature was found on others",
+        data=f"photos kept apart; the temperature is from {outcome.temperature_from}",
         pictures=count,
         error_before=round(figures["calibration_error_before"], 4),
         error=round(figures["calibration_error"], 4),
@@ -232,7 +232,7 @@ def _measured(card: Card, outcome: Outcome) -> Card:
 
 
 def _store_as_halves(path: Path) -> None:
-    """Rewrite Keras' weights file with its numbers stored as float16; Keras reads them as such."""
+    """Rewrite Keras' weights file with its numbers as float16, packed; Keras reads them as such."""
     import h5py
 
     whole = path.with_name(path.name + ".part")
@@ -241,7 +241,9 @@ def _store_as_halves(path: Path) -> None:
 
         def copy(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
-                kept = after.create_dataset(name, data=item[()].astype(np.float16))
+                halves = item[()].astype(np.float16)
+                packed = {"compression": "gzip", "shuffle": True} if halves.size > 1000 else {}
+                kept = after.create_dataset(name, data=halves, **packed)
             else:
                 kept = after.require_group(name)
             kept.attrs.update(item.attrs)

@@ -13,7 +13,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -417,11 +417,12 @@ def _measured(
     features = validation.features if validation else np.zeros((0, len(head.kernel)), np.float32)
     outcome = Outcome(
         "finetune",
-        task.settings(**{name: value for name, value in asdict(plan).items() if name != "seed"}),
+        task.settings(**_told(plan)),
         [label for _, label in export.named(task.data)],
         validation.samples if validation else (),
         head.probabilities(features),
         temperature,
+        "a tenth of the photos to learn from, kept out",
         taught.similarity(features) if validation else None,
         taught.threshold,
         task.oddities,
@@ -430,6 +431,18 @@ def _measured(
         time.monotonic() - begun,
     )
     return export.finish(card, outcome, asked.command, asked.out)
+
+
+def _told(plan: Plan) -> dict[str, Any]:
+    """What the report says of a plan, besides what it says of every run."""
+    chosen = asdict(plan)
+    chosen["learned after layer"] = chosen.pop("layer")
+    known = ("seed", "balanced", "photos")
+    return {
+        name.replace("_", " "): value
+        for name, value in chosen.items()
+        if name not in known and value is not None
+    }
 
 
 def _validation(task: Task, served: Backbone) -> Seen | None:

@@ -28,6 +28,7 @@ class Outcome:
         samples: the photos, with what they show.
         probabilities: float32 (photos, classes), at temperature 1.
         temperature: as in the card.
+        temperature_from: the photos that it was found on, in words.
         similarity: float32 (photos,) to the nearest taught photo; None: not known.
         threshold: the similarity under which a photo is none of these.
         oddities: what may be wrong with the data.
@@ -42,6 +43,7 @@ class Outcome:
     samples: Sequence[Sample]
     probabilities: Floats
     temperature: float = 1.0
+    temperature_from: str = "photos to learn from, each left out in turn"
     similarity: Floats | None = None
     threshold: float = -1.0
     oddities: Sequence[Oddity] = ()
@@ -90,6 +92,7 @@ class Outcome:
             "interval": [low, high],
             "top5": top_k(self.probabilities, self.classes, 5),
             "temperature": self.temperature,
+            "temperature_from": self.temperature_from,
             "calibration_error": expected_calibration_error(stated, self.right),
             "calibration_error_before": expected_calibration_error(before, self.right),
             "kept": self.kept,

@@ -119,6 +119,7 @@ def scratch(
         shown,
         given,
         _temperature(shown, given),
+        "these photos themselves",
         history=history,
         counts=np.bincount(packed.classes, minlength=len(data.ids)).tolist(),
         seconds=time.monotonic() - begun,

@@ -60,7 +60,7 @@ def test_what_lies_below_stays_and_what_lies_above_has_learned(tuned):
     out, _ = tuned
     before, after = folder.load(BOX), folder.load(out)
     figures = json.loads((out / "figures.json").read_text())
-    last_frozen = figures["settings"]["layer"]
+    last_frozen = figures["settings"]["learned after layer"]
     networks = [build(card, card.folder / folder.WEIGHTS) for card in (before, after)]
     names = [layer.name for layer in networks[0].layers]
     changed = {

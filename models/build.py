@@ -6,6 +6,7 @@ A file of weights is data: only numbers are read from it, never a graph or code.
 imported when a graph is built, not before.
 """
 
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
+_PLAIN = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 _FORMATS = (".h5", ".hdf5", ".keras")
 
 
@@ -58,8 +60,8 @@ def build(card: Card, weights: Path | None) -> "keras.Model":
     pixels = keras.Input((card.input_size, card.input_size, 3), dtype="uint8", name="pixels")
     scaled = scale(pixels, card.scaling)
     if card.builder == "file":
-        return _anew(keras.Model(pixels, _from_file(card, scaled, weights), name=card.name))
-    graph = keras.Model(pixels, _network(card, scaled), name=card.name)
+        return _anew(keras.Model(pixels, _from_file(card, scaled, weights), name=_ascii(card.name)))
+    graph = keras.Model(pixels, _network(card, scaled), name=_ascii(card.name))
     if card.builder == "convnet":
         graph = _anew(graph)
     if weights is not None:
@@ -205,6 +207,13 @@ def _rescale_efficientnet(graph: "keras.Model") -> None:
     variance = normalization.adapt_variance
     variance.assign(variance * ops.convert_to_tensor(_DEVIATION))
     normalization.finalize_state()
+
+
+def _ascii(name: str) -> str:
+    """A name as TensorFlow takes it: it knows Latin letters only."""
+    return (
+        "network_" + re.sub(r"[^A-Za-z0-9_.-]", "_", name) if not _PLAIN.fullmatch(name) else name
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from engines.load import load
-from errors import ShiwuError
+from errors import SettingsError, ShiwuError
 from models import labels, weights
 from models.card import Card
 from models.zoo import card as find_card
@@ -43,6 +43,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        _require_apart(given)
         given.run(given)
     except ShiwuError as error:
         print(f"training: {error}", file=sys.stderr)
@@ -255,6 +256,13 @@ def _name(text: str) -> str:
     if not re.fullmatch(r"\w[\w.-]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name: letters, digits, _ - and . only")
     return text
+
+
+def _require_apart(given: argparse.Namespace) -> None:
+    """What is written must not lie among the photos: it would be a class of theirs next time."""
+    data, out = (getattr(given, name, None) for name in ("data", "out"))
+    if data and out and data.resolve() in (out.resolve(), *out.resolve().parents):
+        raise SettingsError(f"--out {out} lies in the photos' own folder; give another --out")
 
 
 def _positive(text: str) -> int:

@@ -69,6 +69,14 @@ def test_unit_scaling_is_from_nought_to_one(keras):
     assert_scaled_alike(keras, "unit", lambda pixels: pixels / 255)
 
 
+def test_a_network_may_be_called_by_a_chinese_name(keras, tiny):
+    """As its folder is; TensorFlow takes Latin letters only."""
+    import openvino
+
+    graph = build(replace(tiny, name="我的 网络"), tiny.folder / folder.WEIGHTS)
+    openvino.convert_model(graph)
+
+
 @pytest.mark.parametrize("scaling", ["tf", "torch", "caffe", "unit", "none"])
 def test_scaling_survives_conversion_to_openvino(scaling, keras):
     """The fast engine gets its graph by this conversion and no other."""

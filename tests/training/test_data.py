@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from tests.training.conftest import COLOURS, class_folders, draw
+from tests.training.conftest import COLOURS, class_folders, draw, run
 from training.data import BadData, find, find_to_measure
 
 
@@ -215,3 +215,12 @@ def test_a_validation_class_that_train_lacks_is_named(folders, tmp_path):
         (folders / name).rename(tmp_path / "data" / "train" / name)
     with pytest.raises(BadData, match="'green', which train does not have"):
         find(tmp_path / "data", tmp_path / "unpacked")
+
+
+def test_a_network_is_not_written_among_the_photos(folders):
+    """It would be a class of theirs next time."""
+    for out in (folders, folders / "red" / "mine"):
+        ran = run("bottleneck", "--data", folders, "--out", out)
+        assert ran.returncode == 1
+        assert "lies in the photos' own folder" in ran.stderr
+    assert sorted(path.name for path in folders.iterdir()) == ["blue", "green", "red"]

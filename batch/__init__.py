@@ -1,5 +1,6 @@
 """Very many photos to Parquet: by threads on this machine, by Ray's actors on a cluster.
 
+    command.py  the command line
     photos.py   what is named on the command line -> photos, one after the other
     rows.py     THE one function: a photo's bytes -> its row
     answers.py  the folder of rows: whole parts only, and what they hold already

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import pickle
+import secrets
 import socket
 import sys
 import tempfile
@@ -19,8 +20,10 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
+
 from batch.answers import Answers, Known, Seen
-from batch.photos import Piece
+from batch.photos import Photo, Piece
 from batch.rows import Asked, Namer, Row, read, said
 from errors import SettingsError
 from imaging.read import Limits
@@ -30,10 +33,19 @@ from imaging.read import Limits
 _OF_ACTOR, _OF_READER = 0.75, 0.25
 _FILES_A_TASK = 64
 _PIECES_A_ROUND = 2**17  # known to the cluster at once, so that memory stays flat
-_PHOTOS_A_CALL = 16
+_PHOTOS_A_CALL = 64
 _BLOCK_BYTES = 4 * 2**20  # what goes to one actor at once: small, so that all have something to do
 _STORE_BYTES = 2**30
 _REACHED_WITHIN_S = 5.0
+# A photo on its way to an actor, or the row that it has without one.
+_PHOTO = pa.schema(
+    [
+        ("path", pa.string()),
+        ("digest", pa.string()),
+        ("data", pa.large_binary()),
+        ("row", pa.binary()),
+    ]
+)
 
 
 class RayMissing(SettingsError):
@@ -60,12 +72,18 @@ def connected(address: str, cores: int) -> Iterator[int]:
     # Before it is imported: Ray reports its use to its makers unless it is told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address == "local":
+        # Ray listens on every interface, so only who knows this may speak to it.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # Its workers would give way to everything else here; threads don't.
+        os.environ.setdefault("RAY_worker_niceness", "0")
     ray = _ray()
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as spare:
         if address == "local":
-            here = {"num_cpus": cores, "include_dashboard": False, "_temp_dir": spare}
-            quiet |= here | {"_node_ip_address": "127.0.0.1", "object_store_memory": _STORE_BYTES}
+            quiet |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": spare}
+            quiet |= {"object_store_memory": _STORE_BYTES}
         else:
             _require_reachable(address)
         try:
@@ -143,12 +161,13 @@ def _dataset(pieces: Sequence[Piece], asked: Asked, known: Any, actors: int) -> 
     photos = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
         _read,
         batch_size=1,
+        batch_format="pyarrow",
         num_cpus=_OF_READER,
         fn_kwargs={"known": known, "limits": asked.limits},
     )
     return photos.map_batches(
         _Actor,
-        batch_size=_PHOTOS_A_CALL,
+        batch_size=None,
         batch_format="pyarrow",
         num_cpus=_OF_ACTOR,
         compute=ray.data.ActorPoolStrategy(size=actors),
@@ -172,22 +191,24 @@ def _divided(pieces: Sequence[Piece], actors: int) -> Iterator[list[Piece]]:
         yield some
 
 
-def _read(batch: dict[str, Any], known: Any, limits: Limits) -> Iterator[dict[str, list[Any]]]:
+def _read(batch: Any, known: Any, limits: Limits) -> Iterator[pa.Table]:
     """Photos with their bytes; of those that need none, their rows."""
     has: Known = _ray().get(known)
-    for packed in batch["pieces"]:
-        for piece in pickle.loads(packed):  # noqa: S301 - `_dataset` packed it
-            for photo in piece.photos():
-                path, found = said(photo.path), read(photo, limits)
-                digest, data = ("", b"") if isinstance(found, dict) else found
-                row = found if isinstance(found, dict) else None
-                done = pickle.dumps(row) if row or has.has(path, digest) else b""
-                yield {
-                    "path": [path],
-                    "digest": [digest],
-                    "data": [b"" if done else data],
-                    "row": [done],
-                }
+    packed = batch.column("pieces").to_pylist()
+    pieces = [piece for some in packed for piece in pickle.loads(some)]  # noqa: S301 - ours
+    photos = (photo for piece in pieces for photo in piece.photos())
+    while some := [_photo(photo, has, limits) for photo in islice(photos, _PHOTOS_A_CALL)]:
+        yield pa.Table.from_pylist(some, schema=_PHOTO)
+
+
+def _photo(photo: Photo, has: Known, limits: Limits) -> dict[str, Any]:
+    path, found = said(photo.path), read(photo, limits)
+    if isinstance(found, dict):
+        return {"path": path, "row": pickle.dumps(found)}
+    digest, data = found
+    if has.has(path, digest):
+        return {"path": path, "row": pickle.dumps(None)}
+    return {"path": path, "digest": digest, "data": data}
 
 
 class _Actor:
@@ -201,7 +222,7 @@ class _Actor:
         columns = (batch.column(name).to_pylist() for name in ("path", "digest", "data", "row"))
         return {
             "row": [
-                done or pickle.dumps(self._namer.row(path, digest, data))
+                pickle.dumps(self._namer.row(path, digest, data)) if done is None else done
                 for path, digest, data, done in zip(*columns, strict=True)
             ]
         }
@@ -236,5 +257,6 @@ def _unreachable(address: str, error: Exception) -> RayFailed:
     said_by_it = str(error).strip().splitlines()
     return RayFailed(
         f"--ray {address}: no Ray answers there ({said_by_it[0] if said_by_it else error}); start "
-        "one with `ray start --head`, or leave the address out for one on this machine"
+        "one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or leave the "
+        "address out for one on this machine"
     )

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from batch.photos import Photo, Unreadable
 from engines.engine import CannotExtract, Engine, Extracting, Pixels, Probabilities
 from engines.load import load
 from errors import RequestError, SettingsError
-from imaging.read import BrokenImage, Limits, PictureTooLarge, UnsupportedImage, size
+from imaging.read import BrokenImage, Limits, PictureTooLarge, UnsupportedImage, read_sized
 from models import weights, zoo
 from models.card import Card, FitMode
 from serving.answer import Answer, Naming
@@ -94,18 +95,25 @@ class Asked:
 
 
 @dataclass
-class _Seeing(Walk):
-    """A photo's walk that brings back the features as well, of the same pass."""
+class _Walk(Walk):
+    """A photo's walk that also brings back its size, and its features of the same pass."""
 
     form: Extracting | None = None
+    size: tuple[int, int] | None = None
     features: NDArray[np.float32] | None = None
+
+    def open(self) -> Image.Image:
+        """As of `Walk`."""
+        photo, self.size = read_sized(self.photo, self.limits, self.how.decode_side)
+        return photo
 
     def see(self, pixels: Pixels) -> tuple[Probabilities, bool]:
         """As of `Walk`."""
+        if self.form is None:
+            return super().see(pixels)
         if self.network.telling is not None:
             self.features, probabilities, alike = self.network.telling.run_both(pixels)
             return probabilities, alike
-        assert self.form is not None  # noqa: S101 - Namer makes it when features are asked for
         features, of_all = self.form.run_both(pixels[None])
         self.features = features[0]
         return of_all[0], True
@@ -148,15 +156,11 @@ class Namer:
             data: the encoded picture.
         """
         try:
-            width, height = size(data, self._limits)
             walk = self._walk(data)
-            return {
-                **_empty(path, digest),
-                "width": width,
-                "height": height,
-                **_told(walk()),
-                "features": getattr(walk, "features", None),
-            }
+            told = _told(walk())
+            width, height = walk.size or (None, None)
+            seen = {"width": width, "height": height, "features": walk.features}
+            return _empty(path, digest) | told | seen
         except Exception as error:  # a photo never stops the others
             return failed(path, digest, error)
 
@@ -168,17 +172,17 @@ class Namer:
         """
         walk = self._walk(data)
         walk()
-        found: NDArray[np.float32] = walk.features  # type: ignore[attr-defined]
-        return found
+        assert walk.features is not None  # noqa: S101 - the walk went to its end
+        return walk.features
 
     def close(self) -> None:
         """Let go of the network."""
         self._network.engine.close()
         self._form = None
 
-    def _walk(self, data: bytes) -> Walk:
+    def _walk(self, data: bytes) -> _Walk:
         given = (data, self._network, self._how, self._limits, self._options, CERTAIN_AT)
-        return _Seeing(*given, form=self._form) if self._form is not None else Walk(*given)
+        return _Walk(*given, form=self._form)
 
 
 def _extracting(card: Card, engine: Engine) -> Extracting:

@@ -1,17 +1,19 @@
 """Photos to rows on this machine: as many threads as there are cores, and one that writes."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 
 from batch.answers import Answers, Known, Seen
 from batch.photos import Photo
 from batch.rows import Namer, Row, read, said
 from imaging.read import Limits
 
-# Photos begun or waiting, for each core: enough that no core waits, few enough for memory.
-_A_CORE = 8
+# Photos that a thread takes at once, and how often that is begun or waiting for each core: enough
+# that no core waits, and that this end is seldom woken; few enough for memory.
+_AT_ONCE, _A_CORE = 8, 3
 
 
 def run(
@@ -35,16 +37,14 @@ def run(
     Raises:
         CannotWrite: a part can't be written.
     """
-    work = partial(_row, namer, answers.known, limits)
-    seen = Seen()
-    begun: deque[Future[Row | None]] = deque()
+    work = partial(_rows, namer, answers.known, limits)
+    new = _unseen(photos)
+    begun: deque[Future[list[Row | None]]] = deque()
     with ThreadPoolExecutor(cores, thread_name_prefix="batch") as pool:
         try:
-            for photo in photos:
-                if not seen.add(said(photo.path)):
-                    continue
-                begun.append(pool.submit(work, photo))
-                if len(begun) >= _A_CORE * cores and not _take(begun.popleft(), answers, told):
+            while some := list(islice(new, _AT_ONCE)):
+                begun.append(pool.submit(work, some))
+                if len(begun) > _A_CORE * cores and not _take(begun.popleft(), answers, told):
                     break
             else:
                 while begun and _take(begun.popleft(), answers, told):
@@ -56,15 +56,29 @@ def run(
     answers.flush()
 
 
-def _take(made: Future[Row | None], answers: Answers, told: Callable[[Row | None], bool]) -> bool:
-    row = made.result()
-    if row is not None:
-        answers.add(row)
-    return told(row)
+def _unseen(photos: Iterable[Photo]) -> Iterator[Photo]:
+    """Each path once."""
+    seen = Seen()
+    return (photo for photo in photos if seen.add(said(photo.path)))
+
+
+def _take(
+    made: Future[list[Row | None]], answers: Answers, told: Callable[[Row | None], bool]
+) -> bool:
+    goes_on = True
+    for row in made.result():
+        if row is not None:
+            answers.add(row)
+        goes_on = told(row)
+    return goes_on
+
+
+def _rows(namer: Namer, known: Known, limits: Limits, photos: Iterable[Photo]) -> list[Row | None]:
+    """Of each photo its row; None if it has one already."""
+    return [_row(namer, known, limits, photo) for photo in photos]
 
 
 def _row(namer: Namer, known: Known, limits: Limits, photo: Photo) -> Row | None:
-    """A photo's row; None if it has one already."""
     found = read(photo, limits)
     if isinstance(found, dict):
         return found

@@ -116,17 +116,16 @@ def read(data: bytes, limits: Limits = Limits(), at_least: int | None = None) ->
     return photo
 
 
-def size(data: bytes, limits: Limits = Limits()) -> tuple[int, int]:
-    """Width and height in pixels of the photo that stands upright, without decoding it.
+def read_sized(
+    data: bytes, limits: Limits, at_least: int | None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The photo as `read` gives it; and its width and height, upright, with all its pixels.
 
     Raises:
-        UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`, as far as its head tells.
+        UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`.
     """
-    _check_bytes(data, limits)
-    kind = _kind(data)
-    picture = _opened(kind, data, limits)
-    width, height = picture.size
-    return (height, width) if _orientation(picture, kind) in _ON_THE_SIDE else (width, height)
+    ((photo, size),) = _read(data, limits, [at_least])
+    return photo, size
 
 
 def read_in_sizes(
@@ -140,37 +139,49 @@ def read_in_sizes(
     Raises:
         UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`.
     """
+    return tuple(photo for photo, _ in _read(data, limits, sides))
+
+
+def _read(
+    data: bytes, limits: Limits, sides: Sequence[int | None]
+) -> list[tuple[Image.Image, tuple[int, int]]]:
+    """For each side the photo, and the size that it has with all its pixels."""
     _check_bytes(data, limits)
     kind = _kind(data)
-    pictures = _decoded(kind, data, limits, sides)
+    found = _decoded(kind, data, limits, sides)
     with _refusing(kind, data, limits):
-        photos = [plain(*one) for one in zip(pictures, sides, strict=True)]
-    photos = [
-        _upright(to_srgb(photo, picture.info.get("icc_profile")), _orientation(picture, kind))
-        for photo, picture in zip(photos, pictures, strict=True)
-    ]
-    for photo in photos:
-        photo.info.clear()
-    return tuple(photos)
+        photos = [plain(picture, side) for (picture, _), side in zip(found, sides, strict=True)]
+    done = []
+    for photo, (picture, (width, height)) in zip(photos, found, strict=True):
+        orientation = _orientation(picture, kind)
+        upright = _upright(to_srgb(photo, picture.info.get("icc_profile")), orientation)
+        done.append((upright, (height, width) if orientation in _ON_THE_SIDE else (width, height)))
+    for upright, _ in done:
+        upright.info.clear()
+    return done
 
 
 def _decoded(
     kind: str, data: bytes, limits: Limits, sides: Sequence[int | None]
-) -> list[ImageFile.ImageFile]:
-    """For each side a picture with its pixels there, a JPEG by a whole factor smaller."""
+) -> list[tuple[ImageFile.ImageFile, tuple[int, int]]]:
+    """For each side a picture with its pixels there, a JPEG by a whole factor smaller.
+
+    With each, the size that it has in the file.
+    """
     if kind != "JPEG":
         picture = _opened(kind, data, limits)
         with _refusing(kind, data, limits):
             _load(picture)
-        return [picture] * len(sides)
+        return [(picture, picture.size)] * len(sides)
     scales: dict[tuple[int, int], ImageFile.ImageFile] = {}
     pictures = []
     for at_least in sides:
         picture = _opened(kind, data, limits)
+        whole = picture.size
         with _refusing(kind, data, limits):
             if at_least:
                 picture.draft(None, (at_least, at_least))
-        pictures.append(scales.setdefault(picture.size, picture))
+        pictures.append((scales.setdefault(picture.size, picture), whole))
     with _refusing(kind, data, limits):
         for picture in scales.values():
             _load(picture)

@@ -8,6 +8,7 @@ from threading import BoundedSemaphore
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
 from engines.engine import Pixels, Probabilities
 from errors import RequestError
@@ -278,7 +279,7 @@ class Walk:
     def __call__(self) -> Answer:
         """The answer."""
         begun = time.perf_counter()
-        upright = read(self.photo, self.limits, at_least=self.how.decode_side)
+        upright = self.open()
         pixels = fit(upright, self.how)  # (size, size, 3)
         codes = check(pixels, upright.size, self.how)
         decoded = time.perf_counter()
@@ -292,6 +293,10 @@ class Walk:
         codes = codes if alike else (*codes, UNLIKE)
         hints = tuple(hint(code, asked.lang) for code in codes)
         return Answer(self.network.card.name, ranked, timings, verdict, hints)
+
+    def open(self) -> Image.Image:
+        """The photo, upright, with as many pixels as are needed."""
+        return read(self.photo, self.limits, at_least=self.how.decode_side)
 
     def see(self, pixels: Pixels) -> tuple[Probabilities, bool]:
         """The probability of each class; whether the photo is like what the network was taught."""

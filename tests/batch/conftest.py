@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from batch.__main__ import main
+from batch.command import main
 from tests import small
 
 ROOT = Path(__file__).resolve().parent.parent.parent

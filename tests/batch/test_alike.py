@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from batch.__main__ import main
 from batch.alike import groups, nearest
 from batch.answers import parts
+from batch.command import main
 from tests import small
 from tests.batch.conftest import put
 

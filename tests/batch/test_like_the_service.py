@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.__main__ import main
+from batch.command import main
 from errors import ShiwuError
-from imaging.read import read, size
+from imaging.read import Limits, read, read_sized
 from tests import service
 from tests.batch.conftest import rows
 
@@ -72,6 +72,6 @@ def test_the_size_of_a_photo_is_that_of_its_upright_pixels(shared):
             photo = read(data)
         except ShiwuError:
             continue
-        assert size(data) == photo.size, path
+        assert read_sized(data, Limits(), 100)[1] == photo.size, path
         compared += 1
     assert compared > 150

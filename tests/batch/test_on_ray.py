@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -53,12 +54,22 @@ def _run(*words) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def _private():
+    """Ray listens on every interface: nodes and clients share a token."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patched.setenv("RAY_AUTH_MODE", "token")
+        patched.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(_private, tmp_path_factory):
     """The address of two nodes with one CPU each."""
     port = free_port()
-    address = f"127.0.0.1:{port}"
+    address = f"127.0.0.2:{port}"
     temp = tmp_path_factory.mktemp("r", numbered=True)
-    shared = ["--node-ip-address=127.0.0.1", "--num-cpus=1", "--object-store-memory=200000000"]
+    shared = ["--node-ip-address=127.0.0.2", "--num-cpus=1", "--object-store-memory=200000000"]
     head = [f"--port={port}", "--head", "--include-dashboard=false", f"--temp-dir={temp}"]
     nodes = []
     try:
@@ -71,7 +82,6 @@ def cluster(tmp_path_factory):
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
                 )
             nodes.append(node)
             _wait_for_nodes(address, len(nodes), log)
@@ -188,7 +198,7 @@ def test_a_ray_that_is_not_there_is_told(mixed, predict, out):
 
 def test_ray_that_is_not_installed_is_told(mixed, network, out):
     without = (
-        "import sys; sys.modules['ray'] = None; from batch.__main__ import main; sys.exit(main())"
+        "import sys; sys.modules['ray'] = None; from batch.command import main; sys.exit(main())"
     )
     done = _run(sys.executable, "-c", without, *_words([mixed], out, network, "--ray")[3:])
     assert done.returncode == 1

@@ -4,6 +4,8 @@ import hashlib
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from filelock import FileLock
 
 from batch.answers import Seen
 from tests import small
-from tests.batch.conftest import put, rows
+from tests.batch.conftest import ROOT, put, rows
 
 
 @pytest.fixture
@@ -167,6 +169,19 @@ def test_a_run_that_is_told_to_end_writes_what_it_has(
     assert run.returncode == status, said
     assert predict(photos)[0] == 0
     assert len(rows(out)) == 3000
+
+
+def test_without_pyarrow_it_says_how_to_have_it(photos, out):
+    without = (
+        "import runpy, sys; sys.modules['pyarrow'] = None; sys.argv = ['batch', 'predict'];"
+        "runpy.run_module('batch', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "pip install -r requirements-batch.txt" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_set_of_seen_paths_knows_each_path():

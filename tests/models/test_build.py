@@ -69,6 +69,7 @@ def test_unit_scaling_is_from_nought_to_one(keras):
     assert_scaled_alike(keras, "unit", lambda pixels: pixels / 255)
 
 
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")  # the converter's way
 def test_a_network_may_be_called_by_a_chinese_name(keras, tiny):
     """As its folder is; TensorFlow takes Latin letters only."""
     import openvino

@@ -245,7 +245,22 @@ def _add_variation(door: Any, passes: int | None = None) -> None:
         elif isinstance(usual, str):
             group.add_argument(option, choices=get_args(vary.FillMode), default=usual)
         else:
-            group.add_argument(option, type=float, default=usual, help=f"({usual:g})")
+            most = 180 if setting.name == "rotation" else 0.95
+            told = f"({usual:g}; at most {most})"
+            group.add_argument(option, type=_from_nought(most), default=usual, help=told)
+
+
+def _from_nought(most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = -1.0
+        if not 0 <= found <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {most}")
+        return found
+
+    return number
 
 
 def _cache_home() -> Path:

@@ -10,6 +10,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from models import zoo
 from models.card import Card
 from serving.taught import Taught
 from training import export
@@ -28,7 +29,7 @@ def bottleneck(asked: Asked) -> Card:
             mend it.
     """
     begun = time.monotonic()
-    made = export.begin(asked.out)
+    made = export.begin(asked.out, zoo.card(asked.model).parameters)
     task = Task(asked)
     head = learn_head(task)
     card = export.taught_card(task.name, task.data, task.card, made)

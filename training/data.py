@@ -143,7 +143,11 @@ def _listed(path: Path) -> list[tuple[Path, str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise BadData(
+            f'{path} is not in UTF-8; save it as "CSV UTF-8" (Excel and WPS both can)'
+        ) from error
+    except (OSError, csv.Error) as error:
         raise BadData(f"{path} can't be read as CSV in UTF-8: {error}") from error
     named = next((name for name in _CLASS if rows and name in rows[0]), None)
     if not rows or named is None or "file" not in rows[0]:

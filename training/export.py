@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from engines import cache
 from errors import SettingsError
@@ -24,7 +25,7 @@ from models import convnet, folder, labels
 from models.build import build
 from models.card import Calibration, Card
 from serving.predictor import CERTAIN_AT
-from training.checkpoint import Arrays
+from training.checkpoint import Arrays, NoRoom
 from training.data import Data
 from training.evaluate import interval
 from training.head import Head
@@ -39,6 +40,9 @@ REPORT = "report.html"
 _MODEL_CARD = "README.md"
 
 
+_held: list[Any] = []  # locks, as long as this process lives
+
+
 class AlreadyThere(SettingsError):
     """The folder to be written holds a network."""
 
@@ -47,16 +51,37 @@ class CannotTeach(SettingsError):
     """A network's head can't be replaced."""
 
 
-def begin(out: Path) -> Path:
+def begin(out: Path, parameters: int | None) -> Path:
     """The folder in `out` where the network is made; `out` itself is made if it isn't there.
 
+    Until this process ends no other one can begin there.
+
+    Args:
+        parameters: of the network that will be written, about; None where nobody counted them.
+
     Raises:
-        AlreadyThere: `out` holds a network already.
+        AlreadyThere: `out` holds a network already, or another run is making one.
+        NoRoom: the disk has no room for it, or `out` can't be a folder.
     """
     if (out / folder.CARD).exists():
         raise AlreadyThere(f"{out} already holds a network; give another --out")
     made = out / "work" / "network"
-    made.mkdir(parents=True, exist_ok=True)
+    try:
+        made.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(made).free
+        _held.append(FileLock(made.parent / "lock", timeout=0, is_singleton=True))
+        _held[-1].acquire()
+    except Timeout as error:
+        raise AlreadyThere(f"another run is writing into {out}; give another --out") from error
+    except OSError as error:
+        raise NoRoom(f"nothing can be written to {out} ({error.strerror or error})") from error
+    # Its weights twice, and as OpenVINO runs it; what is learned on the way comes on top.
+    needed = 16 * (parameters or 0) + 30 * 2**20
+    if free < needed:
+        raise NoRoom(
+            f"{free // 2**20} MB are free at {out}, and the network takes about "
+            f"{needed // 2**20} MB while it is made; make room, or give another --out"
+        )
     return made
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from errors import SettingsError
+from models import zoo
 from models.build import build
 from models.card import Card
 from models.folder import WEIGHTS
@@ -105,7 +106,7 @@ def finetune(
             mend it.
     """
     begun = time.monotonic()
-    made = export.begin(asked.out)
+    made = export.begin(asked.out, zoo.card(asked.model).parameters)
     task = Task(asked)
     learned, kept_out = _parted(task.train.classes, asked.seed)
     head = learn_head(task, learned)

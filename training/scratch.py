@@ -103,7 +103,7 @@ def scratch(
         every_s: seconds between checkpoints.
     """
     begun = time.monotonic()
-    made = export.begin(asked.out)
+    made = export.begin(asked.out, 5_000_000)
     work = asked.out / "work"
     data = find(asked.data, work / "unpacked", asked.seed)
     packed = pack(data, size, work)

@@ -224,3 +224,11 @@ def test_a_network_is_not_written_among_the_photos(folders):
         assert ran.returncode == 1
         assert "lies in the photos' own folder" in ran.stderr
     assert sorted(path.name for path in folders.iterdir()) == ["blue", "green", "red"]
+
+
+def test_a_csv_in_another_encoding_says_how_to_save_it(tmp_path):
+    """Excel in China writes GBK unless it is told otherwise."""
+    listed = tmp_path / "listed.csv"
+    listed.write_bytes("file,class\n照片.jpg,小狗\n".encode("gbk"))
+    with pytest.raises(BadData, match="CSV UTF-8"):
+        find(listed, tmp_path / "unpacked")

@@ -16,6 +16,7 @@ there is one, names the classes.
 
 import csv
 import hashlib
+import logging
 import tarfile
 import unicodedata
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _VALIDATION = ("validation", "val")
 _CLASS = ("class", "label", "wnid")  # the column of a CSV file that names the class
 _TARS = (".tar", ".tar.gz", ".tgz")
 _Files = dict[str, list[Path]]  # by class id
+
+_log = logging.getLogger(__name__)
 
 
 class BadData(SettingsError):
@@ -199,10 +202,25 @@ def _unpack(tar: Path, into: Path) -> Path:
     unfinished = into.with_name(into.name + ".part")
     try:
         with tarfile.open(tar) as archive:
-            archive.extractall(unfinished, filter="data")  # refuses paths that lead outside
+            archive.extractall(unfinished, filter=_inside)  # noqa: S202 - Python's own, but for links
+    except tarfile.FilterError as error:
+        raise BadData(f"{tar} would write outside of its folder: {error}") from error
     except (tarfile.TarError, EOFError) as error:
-        raise BadData(f"{tar} is neither a folder nor a whole tar: {error}") from error
+        raise BadData(f"{tar} is neither a folder nor a whole tar") from error
     return unfinished.rename(into)
+
+
+def _inside(member: tarfile.TarInfo, into: str) -> tarfile.TarInfo | None:
+    """Python's own filter for data; links that lead out of the tar are left out by name.
+
+    Raises:
+        tarfile.FilterError: a path that leads out, or a device: no such tar was made by accident.
+    """
+    try:
+        return tarfile.data_filter(member, into)
+    except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
+        _log.warning("%s is a link that leads out of the tar; it is left out", member.name)
+        return None
 
 
 def _validation_folder(root: Path) -> Path | None:

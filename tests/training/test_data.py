@@ -232,3 +232,24 @@ def test_a_csv_in_another_encoding_says_how_to_save_it(tmp_path):
     listed.write_bytes("file,class\n照片.jpg,小狗\n".encode("gbk"))
     with pytest.raises(BadData, match="CSV UTF-8"):
         find(listed, tmp_path / "unpacked")
+
+
+def test_a_link_that_leads_out_of_a_tar_is_left_out_and_a_path_is_refused(
+    folders, tmp_path, caplog
+):
+    def packed(name, member):
+        path = tmp_path / name
+        with tarfile.open(path, "w") as archive:
+            archive.add(folders, "colours")
+            archive.addfile(member)
+        return path
+
+    link = tarfile.TarInfo("colours/red/elsewhere.jpg")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+    found = find(packed("link.tar", link), tmp_path / "unpacked")
+    assert found.ids == ("blue", "green", "red")
+    assert "elsewhere.jpg is a link that leads out of the tar" in caplog.text
+    outside = tarfile.TarInfo("../outside.jpg")
+    with pytest.raises(BadData, match="would write outside"):
+        find(packed("path.tar", outside), tmp_path / "other")
+    assert not (tmp_path / "outside.jpg").exists()

@@ -78,8 +78,9 @@ def test_one_photo_can_be_looked_at(own_photos, tmp_path):
 
 
 def test_nothing_to_look_at_is_said(tmp_path):
-    (tmp_path / "notes.txt").write_text("no photo")
-    ran = run("preview", "--data", tmp_path, "--out", tmp_path / "sheet.png")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "notes.txt").write_text("no photo")
+    ran = run("preview", "--data", tmp_path / "data", "--out", tmp_path / "sheet.png")
     assert ran.returncode == 1
     assert "can be read, of 1 files; give others" in ran.stderr
 

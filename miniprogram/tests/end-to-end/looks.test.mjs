@@ -100,13 +100,15 @@ test('a phone with a notch: nothing lies under its bars', async (t) => {
 
 test('dark and light follow the phone while the app is open', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well])
-  const background = () => phone.page.locator('page').evaluate((page) => getComputedStyle(page).backgroundColor)
-  const bar = () => phone.page.locator('.host-bar').evaluate((element) => getComputedStyle(element).backgroundColor)
-  const light = [await background(), await bar()]
-  await phone.page.emulateMedia({ colorScheme: 'dark' })
-  const dark = [await background(), await bar()]
-  assert.notEqual(dark[0], light[0])
-  assert.notEqual(dark[1], light[1])
+  for (const part of ['page', '.host-bar']) {
+    await phone.page.emulateMedia({ colorScheme: 'light' })
+    const light = await phone.page.locator(part).evaluate((element) => getComputedStyle(element).backgroundColor)
+    await phone.page.emulateMedia({ colorScheme: 'dark' })
+    await phone.page.waitForFunction(
+      ([selector, before]) => getComputedStyle(document.querySelector(selector)).backgroundColor !== before,
+      [part, light],
+    )
+  }
 })
 
 test('a screen reader is told what is there, what happens, and what was found', async (t) => {

@@ -72,9 +72,11 @@ class OpenVinoEngine:
             )
         self._name, self._entry, self._cores = name, entry, cores
         self._find_layers = find_layers or (lambda: entry)
-        network = _read(entry)
+        network: Any = _read(entry)
         if len(network.outputs) > 1:
             _keep_only(network, self.layers.all[-1].name)
+        else:
+            network = entry / "network.xml"
         self._network = _compiled(network, precision, cores)
         self._of_thread = threading.local()
         stored = Checks.load(entry / "checks.npz")
@@ -249,7 +251,7 @@ def _keep_only(network: Any, layer: str) -> None:
 
 
 def _compiled(network: Any, precision: str, cores: int) -> Any:
-    """A network prepared for this processor."""
+    """A network, or a file of one, prepared for this processor."""
     core = _openvino().Core()
     chosen = {
         # Said explicitly: by itself it takes bf16 where there is one, and answers change.

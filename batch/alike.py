@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -84,7 +85,7 @@ def groups(folder: Path, same_from: float = SAME_FROM) -> list[list[Found]]:
 class _Leaders:
     """The photos that lead groups; their features lie in a file, so that memory stays flat."""
 
-    def __init__(self, file: object) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file, self._count, self._width = file, 0, 0
 
     def join(self, units: Floats, same_from: float) -> list[tuple[int, float]]:
@@ -117,15 +118,15 @@ class _Leaders:
         return leaders, likeness
 
     def _blocks(self) -> Iterator[tuple[int, Floats]]:
-        self._file.seek(0)  # type: ignore[attr-defined]
+        self._file.seek(0)
         for start in range(0, self._count, _AT_ONCE):
             rows = min(_AT_ONCE, self._count - start)
-            data = self._file.read(rows * self._width * 4)  # type: ignore[attr-defined]
+            data = self._file.read(rows * self._width * 4)
             yield start, np.frombuffer(data, np.float32).reshape(rows, self._width)
 
     def _append(self, units: Floats) -> None:
-        self._file.seek(0, 2)  # type: ignore[attr-defined]
-        self._file.write(units.tobytes())  # type: ignore[attr-defined]
+        self._file.seek(0, 2)
+        self._file.write(units.tobytes())
         self._count, self._width = self._count + len(units), units.shape[1]
 
 

@@ -276,20 +276,21 @@ def _having(data: bytes) -> Callable[[int], bytes]:
 def _in_tar(path: str) -> Iterator[Photo]:
     """Read from front to end: the bytes of a photo are those of the place that is reached."""
     with tarfile.open(path, "r|*") as tar:
-        for member in tar:
-            # Else a tar of a million files keeps a million of these.
-            tar.members = []  # type: ignore[attr-defined]
-            if member.isreg() and _is_named_like_one(member.name):
-                yield Photo(f"{path}{INSIDE}{member.name}", _member(tar, member))
+        for member in _photos_in(tar):
+            yield Photo(f"{path}{INSIDE}{member.name}", _member(tar, member))
 
 
 def _count_in_tar(path: str) -> int:
-    count = 0
     with tarfile.open(path) as tar:
-        for member in tar:
-            tar.members = []  # type: ignore[attr-defined]
-            count += member.isreg() and _is_named_like_one(member.name)
-    return count
+        return sum(1 for _ in _photos_in(tar))
+
+
+def _photos_in(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for member in tar:
+        # Else a tar of a million files keeps a million of these. Python has it, its stubs don't.
+        tar.members = []  # type: ignore[attr-defined]
+        if member.isreg() and _is_named_like_one(member.name):
+            yield member
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[int], bytes]:

@@ -86,13 +86,15 @@ def _penultimate(model: Any, found: Sequence[Layer]) -> str:
     """The name of the layer before the classifying one, which is the last one with weights."""
     import keras
 
-    layer = next(one for one in reversed(model.layers) if one.weights)
-    while True:
-        layer = layer.input._keras_history.operation  # Keras has no public way
-        if not isinstance(layer, keras.layers.Dropout | keras.layers.Flatten):
-            break
     named = {one.name for one in found}
-    return layer.name if layer.name in named else found[-1].name
+    layer = next((one for one in reversed(model.layers) if one.weights), None)
+    while layer is not None and not isinstance(layer, keras.layers.InputLayer):
+        layer = layer.input._keras_history.operation  # Keras has no public way
+        if layer.name in named and not isinstance(
+            layer, keras.layers.Dropout | keras.layers.Flatten
+        ):
+            return str(layer.name)
+    return found[-1].name
 
 
 def _short(text: str) -> str:

@@ -72,12 +72,11 @@ class OpenVinoEngine:
             )
         self._name, self._entry, self._cores = name, entry, cores
         self._find_layers = find_layers or (lambda: entry)
-        network: Any = _read(entry)
-        if len(network.outputs) > 1:
+        self._network = _compiled(entry / "network.xml", precision, cores)
+        if len(self._network.outputs) > 1:  # every layer is one; its export is being checked
+            network = _read(entry)
             _keep_only(network, self.layers.all[-1].name)
-        else:
-            network = entry / "network.xml"
-        self._network = _compiled(network, precision, cores)
+            self._network = _compiled(network, precision, cores)
         self._of_thread = threading.local()
         stored = Checks.load(entry / "checks.npz")
         difference = stored.require(self.run, name, _ALLOWED[precision], checks)

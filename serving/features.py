@@ -76,11 +76,8 @@ def extract(
     begun = time.monotonic()
     predictor.require_places(len(photos))
     network = predictor.network(asked.model)
-    if asked.layer is not None:
-        shape = network.engine.layers.find(asked.layer).shape
-        _require_few(asked.layer, shape, asked.pooling, len(photos), most)
+    _require_few(network, asked, len(photos), most)
     form = _form(predictor, network, asked.layer, place)
-    _require_few(form.layer, form.shape, asked.pooling, len(photos), most)
     how = predictor.how_to_fit(network.card, asked.fit)
     left_s = predictor.deadline_s - (time.monotonic() - begun)
     works = [_Reading(one, network, form, how, predictor.limits, asked.pooling) for one in photos]
@@ -115,6 +112,8 @@ def _form(
     try:
         return predictor.form(network, purpose, make, place)
     except FormFailed as error:
+        if layer is None:
+            raise
         raise CannotExtract(
             f"layer={layer} of {network.card.name} takes the network anew from Keras, and that "
             "failed here; the log says why (a packed network brings all layers if it was packed "
@@ -122,15 +121,16 @@ def _form(
         ) from error
 
 
-def _require_few(
-    layer: str, shape: tuple[int, ...], pooling: Pooling, photos: int, most: int
-) -> None:
-    count = math.prod(shape if pooling == "none" else shape[-1:]) * photos
+def _require_few(network: Network, asked: Asked, photos: int, most: int) -> None:
+    """Before the form is made, which takes longer than to count."""
+    layers = network.engine.layers
+    layer = layers.find(asked.layer or layers.penultimate)
+    count = math.prod(layer.shape if asked.pooling == "none" else layer.shape[-1:]) * photos
     if count > most:
         raise TooManyNumbers(
-            f"layer={layer} gives {count:,} numbers for {photos} photo{'s' * (photos > 1)}, and at "
-            f"most {most:,} go into this kind of reply; an .npy (Accept: application/x-npy) takes "
-            "more, pooling=avg gives fewer, and so do fewer photos at once"
+            f"layer={layer.name} gives {count:,} numbers for {photos} photo{'s' * (photos > 1)}, "
+            f"and at most {most:,} go into this kind of reply; an .npy (Accept: application/x-npy) "
+            "takes more, pooling=avg gives fewer, and so do fewer photos at once"
         )
 
 

@@ -169,7 +169,6 @@ class Predictor:
         purpose: str,
         make: Callable[[], Form],
         place: Place | None = None,
-        within_s: float = FORM_WITHIN_S,
     ) -> Form:
         """Another form of a network (`serving.forms`), made now if nobody has asked for it before.
 
@@ -194,7 +193,7 @@ class Predictor:
         if not self._waiters.acquire(blocking=False):
             raise NotReady(f"{network.card.name} is being prepared for {purpose}, and many wait")
         try:
-            made = network.forms.get(purpose, make_in_room, min(self.deadline_s, within_s))
+            made = network.forms.get(purpose, make_in_room, min(self.deadline_s, FORM_WITHIN_S))
             return made
         finally:
             self._waiters.release()

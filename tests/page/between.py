@@ -7,6 +7,8 @@ from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+Reply = tuple[int, dict[str, str], bytes]  # status, headers, body
+
 
 class Between(ThreadingHTTPServer):
     """A small reverse proxy on a free port."""
@@ -79,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Between
 
     def do_GET(self) -> None:
-        self._forward(b"")
+        self._reply(self._forward(b""))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -87,14 +89,16 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.counted():
             self.server.came(path, body)
             self.server.wait_for_release(path)
-            if self.server.answers_itself:
-                self._reply(
-                    self.server.answers_itself, {"Content-Type": "text/html"}, b"<h1>?</h1>"
-                )
-            else:
-                self._forward(body)
+            reply = self._answer(body)
+        self._reply(reply)  # no longer counted: whoever has it may send the next photo
 
-    def _forward(self, body: bytes) -> None:
+    def _answer(self, body: bytes) -> Reply | None:
+        status = self.server.answers_itself
+        if status:
+            return status, {"Content-Type": "text/html"}, b"<h1>?</h1>"
+        return self._forward(body)
+
+    def _forward(self, body: bytes) -> Reply | None:
         to = HTTPConnection(urlsplit(self.server.upstream).netloc, timeout=60)
         try:
             with closing(to) as upstream:
@@ -102,10 +106,13 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = upstream.getresponse()
                 content = reply.read()
         except (OSError, HTTPException):
-            return  # hang up without a word
-        self._reply(reply.status, dict(reply.getheaders()), content)
+            return None
+        return reply.status, dict(reply.getheaders()), content
 
-    def _reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+    def _reply(self, reply: Reply | None) -> None:
+        if reply is None:
+            return  # hang up without a word
+        status, headers, content = reply
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in ("connection", "content-length", "transfer-encoding"):

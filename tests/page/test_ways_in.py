@@ -142,7 +142,7 @@ def test_a_closed_dialog_lets_go_of_the_camera_and_takes_no_photo(page):
     )
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert page.evaluate("() => window.track.readyState") == "ended"
+    page.wait_for_function("() => window.track.readyState === 'ended'")
     expect(page.locator(".card")).to_have_count(0)
     expect(page.get_by_role("button", name="Take a photo")).to_be_focused()
 

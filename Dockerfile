@@ -8,9 +8,11 @@
 #
 #   docker build -t shiwu --build-arg MODEL=MobileNetV2 .
 #
-# MODEL    a published network, or a network folder in weights/
-# WEIGHTS  weights/, or a file in it; without it they are fetched
-# MIRROR   address of a folder to fetch weights from, before the published address
+# MODEL        a published network, or a network folder in weights/
+# WEIGHTS      weights/, or a file in it; without it they are fetched
+# MIRROR       address of a folder to fetch weights from, before the published address
+# EVERY_LAYER  1 for /features of every layer, for as many bytes as the network once more
+# TRACES       1 for what SHIWU_TRACES needs: 11 MB
 #
 # No step needs BuildKit.
 
@@ -20,9 +22,11 @@ ARG PYTHON=3.11
 # What serving needs, in a virtual environment without pip.
 FROM python:${PYTHON}-slim AS packages
 RUN python -m venv --without-pip /venv
-COPY requirements-serving.txt requirements.lock /build/
+COPY requirements-serving.txt requirements-traces.txt requirements.lock /build/
+ARG TRACES=
 RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
-    -r /build/requirements-serving.txt -c /build/requirements.lock
+    -r /build/requirements-serving.txt ${TRACES:+-r /build/requirements-traces.txt} \
+    -c /build/requirements.lock
 
 
 # The network, compiled: /network. TensorFlow comes here, if it is needed, and no further.
@@ -34,7 +38,6 @@ RUN test "$MODEL" = ShiwuNet \
     -r /build/requirements.txt -c /build/requirements.lock
 ARG WEIGHTS=
 ARG MIRROR=
-# Not empty: features of every layer can be had from the container, for as many bytes once more.
 ARG EVERY_LAYER=
 WORKDIR /app
 COPY . .

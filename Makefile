@@ -3,7 +3,8 @@
 # make teach  teach a network classes of your own (make teach DATA=photos OUT=runs/mine)
 # make test   set up and run every test
 # make lint   format, lint, types, import rules
-# make bench  measure this machine
+# make audit  ask what is known against the packages we use (needs the internet)
+# make bench  measure this machine (OPTIONS="serve --models ShiwuNet" for one; docs/speed.md)
 # make lock   choose the newest versions that the ranges allow
 
 PYTHON ?= python3
@@ -15,11 +16,13 @@ BIN := $(VENV)/bin
 SERVING := $(VENV)/.serving
 ALL := $(VENV)/.all
 DEV := $(VENV)/.dev
+# pip-audit stands apart: what it needs is none of ours.
+AUDIT := $(VENV)/audit
 
-.PHONY: run teach test lint bench lock clean
+.PHONY: run teach test lint audit bench lock clean
 
 run: $(if $(MODEL),$(ALL),$(SERVING))
-	@$(BIN)/python app.py $(if $(MODEL),--model $(MODEL)) $(OPTIONS)
+	@$(BIN)/python app.py $(if $(MODEL),--model "$(MODEL)") $(OPTIONS)
 
 teach: $(ALL)
 	@$(BIN)/python -m training $(METHOD) --data "$(DATA)" --out "$(OUT)" $(OPTIONS)
@@ -34,8 +37,11 @@ lint: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: $(AUDIT)/bin/pip-audit
+	@$(BIN)/python tests/audit.py $(abspath $<)
+
 bench: $(DEV)
-	$(BIN)/python -m benchmarks.peers $(OPTIONS)
+	$(BIN)/python -m benchmarks $(OPTIONS)
 
 lock: $(DEV)
 	$(BIN)/python -m pip install -q pip-tools
@@ -56,11 +62,16 @@ define install
 @touch $@
 endef
 
+$(AUDIT)/bin/pip-audit: requirements-audit.txt | $(VENV)/.made
+	@$(BIN)/python -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
 $(SERVING): requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements-serving.txt)
 
 $(ALL): requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements.txt)
 
-$(DEV): requirements-dev.txt requirements-ray.txt requirements-batch.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
+$(DEV): requirements-dev.txt requirements-ray.txt requirements-traces.txt requirements-quantise.txt requirements-batch.txt requirements.txt requirements-serving.txt requirements.lock | $(VENV)/.made
 	$(call install,requirements-dev.txt)

@@ -38,6 +38,12 @@ def _names(value: object) -> object:
     return tuple(name.strip() for name in value.split(","))
 
 
+def _not_the_default_port(origin: str) -> str:
+    if origin.endswith({"https": ":443", "http:": ":80"}[origin[:5]]):
+        raise ValueError("browsers leave this port out")
+    return origin
+
+
 def _cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
@@ -52,6 +58,13 @@ def _in_cache_home(name: str) -> Path:
 # Relative to the folder of the start, which is not where everything runs later.
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_names)]
+# What browsers send is compared as it is: no path, no capital letter, no port that goes without
+# saying, no `*`.
+Origin = Annotated[
+    str,
+    Field(pattern=r"^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"),
+    AfterValidator(_not_the_default_port),
+]
 
 
 class Settings(BaseModel):
@@ -103,8 +116,11 @@ class Settings(BaseModel):
     engine: Literal["openvino", "keras"] = _setting(
         "openvino", "what runs the network", "openvino or keras"
     )
-    precision: Literal["f32", "bf16"] = _setting(
-        "f32", "arithmetic of the openvino engine", "f32 or bf16"
+    precision: Literal["f32", "bf16", "int8", "auto"] = _setting(
+        "f32",
+        "arithmetic of the openvino engine; int8 is made, and what `auto` may take found, by "
+        "`python -m training.quantise`",
+        "f32, bf16, int8 or auto",
     )
     fit: Literal["crop", "stretch"] | None = _setting(
         None,
@@ -181,6 +197,12 @@ class Settings(BaseModel):
         ge=1024,
         le=89_000_000,  # above it Pillow's own checks, and their words, would come first
     )
+    apart: Literal["none", "rare", "all"] = _setting(
+        "rare",
+        "formats that are decoded in processes of their own, which may crash: GIF, BMP, TIFF, "
+        "HEIC and AVIF (rare), all, or none",
+        "none, rare or all",
+    )
     images: str = _setting(
         "",
         "where /image keeps its pictures for all workers: a folder, or redis://…; "
@@ -202,8 +224,52 @@ class Settings(BaseModel):
         ge=2**20,
         le=2**40,
     )
+    keys: Folder | None = _setting(
+        None,
+        "file of the keys that clients must ask with (`python -m api.keys add NAME --file …` makes "
+        "one); none are asked for, if not given",
+        "a path",
+    )
+    rate: str = _setting(
+        "",
+        "how often one key, or else one address, may ask: 60/minute is sixty photos, or requests "
+        "without one; each worker counts for itself, without SHIWU_RATE_REDIS",
+        "a number and a time, like 60/minute (second, minute, hour or day)",
+        pattern="^([1-9][0-9]{0,8}/(second|minute|hour|day))?$",
+    )
+    rate_redis: str = _setting(
+        "",
+        "where all workers and machines count together",
+        "a redis://, rediss:// or unix:// address",
+        pattern="^((rediss?|unix)://.+)?$",
+    )
+    proxies: int = _setting(
+        0,
+        "how many proxies stand in front, one behind the other; so many of the addresses in "
+        "X-Forwarded-For are believed, and none with 0",
+        "a whole number from 0 to 9",
+        ge=0,
+        le=9,
+    )
+    origins: Annotated[tuple[Origin, ...], BeforeValidator(_names)] = _setting(
+        (),
+        "origins whose pages may ask from a browser, divided by commas, as in https://example.com",
+        "one or more origins as browsers write them (https://example.com), divided by commas",
+    )
+    closed: Annotated[tuple[Literal["docs", "metrics"], ...], BeforeValidator(_names)] = _setting(
+        (),
+        "addresses that are not there: docs (/docs and /openapi.json), metrics, divided by commas",
+        "docs, metrics or both, divided by commas",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "the least that is logged", "debug, info, warning or error"
+    )
+
+    traces: bool = _setting(
+        False,
+        "send traces, to where OpenTelemetry's own variables say (OTEL_EXPORTER_OTLP_ENDPOINT, …); "
+        "needs requirements-traces.txt",
+        "true or false",
     )
 
     @classmethod

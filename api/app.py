@@ -6,20 +6,20 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import flask
 
-from api import errors, explain, logs, metrics
+from api import access, errors, explain, headers, logs, metrics, tracing
 from api.features import features_api
 from api.images import open_store
 from api.inference import inference
 from api.page import page
 from api.routes import api
-from api.upload import Request
 from engines.load import load, prepare
 from errors import SettingsError, ShiwuError
 from imaging import fonts
-from imaging.read import Limits
+from imaging.read import APART, Limits
 from models import weights, zoo
 from models.card import Card
 from serving import cores
@@ -38,9 +38,11 @@ _log = logging.getLogger("shiwu")
 
 
 class App(flask.Flask):
-    """A Flask app whose uploads stay in memory."""
+    """A Flask app that doesn't ask of its functions, at every request, whether they are async."""
 
-    request_class = Request
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function: none of ours is."""
+        return func
 
 
 def build(settings: Settings) -> flask.Flask:
@@ -62,6 +64,10 @@ def build(settings: Settings) -> flask.Flask:
     logs.register(app)
     metrics.register(app)
     errors.register(app)
+    headers.register(app, settings.origins)
+    access.register(app, settings)
+    if settings.traces:
+        tracing.register(app)
     return app
 
 
@@ -108,7 +114,7 @@ def _predictor(settings: Settings) -> Predictor:
         partial(_load, settings, runners),
         Queue(settings.queue, runners, metrics.WAITING.inc),
         deadline_s=settings.deadline_s,
-        limits=Limits(settings.max_bytes, settings.max_pixels),
+        limits=Limits(settings.max_bytes, settings.max_pixels, APART[settings.apart]),
         fit=settings.fit,
         certain_at=settings.certain_at,
         on_request=_on_request(settings),

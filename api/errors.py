@@ -7,10 +7,10 @@ from http import HTTPStatus
 import flask
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from api import images, options, schemas, upload
+from api import images, keys, limits, options, schemas, upload
 from api.logs import request_id
 from errors import EngineError, RequestError, ShiwuError
-from imaging import read
+from imaging import apart, read
 from serving import forms, predictor, queue, shelf
 
 # An exception's nearest class counts; what is not here is our fault.
@@ -19,11 +19,15 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     options.BadOption: (400, "bad_request"),
     upload.BadUpload: (400, "bad_request"),
     shelf.NotLoaded: (400, "bad_request"),
+    keys.NoKey: (401, "unauthorized"),
+    keys.WrongKey: (403, "forbidden"),
+    limits.TooManyRequests: (429, "too_many_requests"),
     upload.LengthRequired: (411, "length_required"),
     upload.BodyTooLarge: (413, "too_large"),
     read.PictureTooLarge: (413, "too_large"),
     read.UnsupportedImage: (415, "unsupported_image"),
     read.BrokenImage: (422, "broken_image"),
+    apart.DecoderUnavailable: (503, "busy"),
     images.ImageTooLarge: (413, "too_large"),
     images.StoreUnavailable: (503, "not_ready"),
     queue.Busy: (503, "busy"),
@@ -50,6 +54,7 @@ def register(app: flask.Flask) -> None:
     """Answer every exception of the app in JSON."""
     app.register_error_handler(ShiwuError, _shiwu)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(MemoryError, _no_memory)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -72,6 +77,9 @@ def _shiwu(error: ShiwuError) -> flask.Response:
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         response.headers["Retry-After"] = str(math.ceil(retry_after_s))
+    challenge = getattr(error, "challenge", None)
+    if challenge is not None:
+        response.headers["WWW-Authenticate"] = challenge
     return response
 
 
@@ -93,6 +101,14 @@ def _http(error: HTTPException) -> flask.Response:
     for name, value in error.get_headers():
         if name in ("Allow", "Location"):
             response.headers[name] = value
+    return response
+
+
+def _no_memory(error: MemoryError) -> flask.Response:
+    """Not the photo's fault, and perhaps gone in a moment."""
+    _log.error("there was no memory for a request", exc_info=error)
+    response = _reply(_body("busy", "there is no memory for this just now; try again later"), 503)
+    response.headers["Retry-After"] = "5"
     return response
 
 

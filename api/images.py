@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Protocol, cast
@@ -21,6 +22,8 @@ from errors import RequestError, SettingsError, ShiwuError
 _log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_SWEEP_S = 0.5  # at least, between two looks for what has expired
+_CLOCK_S = 1.0  # a file made just now may seem that much younger than the clock says
 
 
 class StoreUnavailable(ShiwuError):
@@ -85,7 +88,9 @@ class FolderStore:
             raise SettingsError(f"SHIWU_IMAGES: {folder} is not a folder of this user's")
         if found.st_mode & 0o077:
             raise SettingsError(f"SHIWU_IMAGES: others can open {folder}; chmod 700 it")
-        self._make_room(0)
+        self._sweeper: threading.Timer | None = None
+        self._change = threading.Lock()
+        self._sweep()
 
     def put(self, image: bytes) -> str:
         """Keep the picture and give its id."""
@@ -100,6 +105,7 @@ class FolderStore:
         except OSError as error:
             unfinished.unlink(missing_ok=True)
             raise _unavailable(error) from error
+        self._sweep_in(self.ttl_s)
         return image_id
 
     def get(self, image_id: str) -> bytes | None:
@@ -108,7 +114,7 @@ class FolderStore:
         if not _ID.fullmatch(image_id):
             return None
         try:
-            if time.time() - path.stat().st_mtime > self.ttl_s:
+            if self._has_expired(path.stat().st_mtime):
                 path.unlink(missing_ok=True)
                 return None
             return path.read_bytes()
@@ -117,16 +123,47 @@ class FolderStore:
         except OSError as error:
             raise _unavailable(error) from error
 
+    def _sweep(self) -> None:
+        """Delete what has expired; look again when the next one's time is over, if there is one.
+
+        Pictures must go also when nobody asks for anything any more.
+        """
+        with self._change:
+            self._sweeper = None  # before looking: who puts a picture meanwhile starts the next one
+        try:
+            self._make_room(0)
+            kept = self._files()
+        except FileNotFoundError:  # the folder itself was deleted, and the pictures with it
+            return
+        except OSError as error:
+            _log.warning("pictures that have expired can't be deleted: %s", error)
+            self._sweep_in(self.ttl_s)
+        else:
+            if kept:
+                self._sweep_in(min(kept)[0] + self.ttl_s - time.time())
+
+    def _sweep_in(self, seconds: float) -> None:
+        with self._change:
+            if self._sweeper is None:
+                self._sweeper = threading.Timer(max(seconds, _SWEEP_S), self._sweep)
+                self._sweeper.daemon = True
+                self._sweeper.start()
+
     def _make_room(self, needed: int) -> None:
         """Delete what has expired, and the oldest pictures while all together are too large."""
         kept = sorted(self._files())
         total = needed + sum(size for _, size, _ in kept)
-        oldest_allowed = time.time() - self.ttl_s
         for changed, size, path in kept:
-            if changed >= oldest_allowed and total <= self._max_bytes:
-                break
-            path.unlink(missing_ok=True)
-            total -= size
+            if self._has_expired(changed) or total > self._max_bytes:
+                path.unlink(missing_ok=True)
+                total -= size
+
+    def _has_expired(self, changed: float) -> bool:
+        """Whether the time of a file is over, or lies ahead, as after the clock was set back.
+
+        So no picture is kept for more than twice its time, whatever the clock does.
+        """
+        return not -_CLOCK_S <= time.time() - changed <= self.ttl_s
 
     def _files(self) -> list[tuple[float, int, Path]]:
         """Age, size and path of our own pictures; what else lies there is not ours to delete."""

@@ -6,13 +6,14 @@ Triton's classification extension gives others.
 """
 
 import threading
+import time
 from typing import Any
 
 import flask
 import numpy as np
 from numpy.typing import NDArray
 
-from api import metrics, request, tensors
+from api import access, metrics, request, tensors
 from api.errors import NotFound
 from api.request import predictor
 from api.tensors import BadTensor, Tensor
@@ -93,8 +94,10 @@ def infer(name: str, version: str = _VERSION) -> flask.Response:
             said, tail = tensors.split(body, flask.request.headers.get(_LENGTH))
             wanted = tensors.wanted(said, _OUTPUTS)
             pictures = tensors.pictures(said, tail, card.input_size)
+            access.count_photos(len(pictures))
             reply = _head(card, said.get("id"))
             del body, said, tail
+        flask.g.read_at = time.perf_counter()
         network = predictor().network(name)
         with metrics.counting_refusals():
             scored = predictor().score(pictures, network, place)

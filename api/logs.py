@@ -29,6 +29,8 @@ def set_up(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # At "debug" Pillow writes every EXIF value of every photo.
+    logging.getLogger("PIL").setLevel(logging.INFO)
 
 
 def request_id() -> str:
@@ -63,6 +65,7 @@ def _end(response: flask.Response) -> flask.Response:
             "outcome": flask.g.get("outcome", "ok"),
             "bytes": flask.request.content_length or 0,
             "total_ms": round(1000 * seconds(), 2),
+            **({"key": flask.g.key.name} if "key" in flask.g else {}),
             **flask.g.get("timings", {}),
         },
     )

@@ -49,6 +49,7 @@ def register(app: flask.Flask) -> None:
 
 def observe(model: str, timings: Timings) -> None:
     """Count a photo that was answered, and its way."""
+    _remember(timings)
     PHOTOS.labels("ok").inc()
     WAIT.labels(model).observe(timings.wait_s)
     DECODE.labels(model).observe(timings.decode_s)
@@ -78,6 +79,7 @@ def tell(model: str, photos: Sequence[Timings | RequestError]) -> None:
 
 def observe_explained(model: str, timings: Timings) -> None:
     """Count a photo that was explained, and its way."""
+    _remember(timings)
     PHOTOS.labels("ok").inc()
     WAIT.labels(model).observe(timings.wait_s)
     EXPLAIN.labels(model).observe(timings.decode_s + timings.infer_s)
@@ -103,6 +105,11 @@ def exposition() -> flask.Response:
         # prometheus_client doesn't type this class.
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return flask.Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _remember(timings: Timings) -> None:
+    """For `api.tracing`, if it is on."""
+    flask.g.setdefault("ways", []).append(timings)
 
 
 def _begin() -> None:

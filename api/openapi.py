@@ -12,17 +12,32 @@ from version import VERSION
 
 _REFUSALS = {
     400: "Something in the request that can't be taken; the sentence says what",
+    401: "The service asks for keys, and there is none",
+    403: "The key is wrong",
     404: "There is nothing at this address",
     411: "The request doesn't say how long its body is",
     413: "Too many bytes or pixels",
     415: "Not a picture in an allowed format",
     422: "An allowed format, but it can't be decoded",
+    429: "More than the caller's rate allows; see Retry-After",
     500: "Our fault",
     503: "The queue is full, or a network is still being loaded; see Retry-After",
     504: "The deadline passed",
 }
 _UPLOAD_REFUSALS = (400, 411, 413, 415, 422, 500, 503, 504)
+# What is open where keys are asked for, and what isn't counted where there are rates.
+_HEALTH_AND_PAGE = (
+    "/healthz",
+    "/readyz",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/",
+    "/web/{name}",
+)
+_OPEN = (*_HEALTH_AND_PAGE, "/docs", "/openapi.json")
+_NOT_COUNTED = (*_HEALTH_AND_PAGE, "/metrics")
 _PHOTO = {"type": "string", "format": "binary"}
+_KEY = {"type": "http", "scheme": "bearer", "description": "a key, if the service asks for one"}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
 _PAGE_FILES = ("text/html", "text/css", "text/javascript", "image/svg+xml")
 
@@ -64,8 +79,21 @@ def document() -> dict[str, Any]:
             "description": "A photo in, names out.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": _paths(),
-        "components": {"schemas": definitions["$defs"]},
+        "paths": {path: _guarded(path, methods) for path, methods in _paths().items()},
+        "components": {"schemas": definitions["$defs"], "securitySchemes": {"key": _KEY}},
+    }
+
+
+def _guarded(path: str, methods: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path, each with what a service that has keys or rates may say as well."""
+    shape = schemas.InferenceRefused if path.startswith("/v2") else schemas.Refused
+    statuses = [*([] if path in _OPEN else [401, 403]), *([] if path in _NOT_COUNTED else [429])]
+    refused = {str(status): _json_reply(_REFUSALS[status], shape) for status in statuses}
+    # A key, or none: whether it is asked for is up to whoever runs the service.
+    security: list[dict[str, Any]] = [] if path in _OPEN else [{}, {"key": []}]
+    return {
+        method: operation | {"security": security, "responses": operation["responses"] | refused}
+        for method, operation in methods.items()
     }
 
 

@@ -1,5 +1,6 @@
 """What the addresses ask of a request: its options, its photo, its language, what it accepts."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import flask
 from pydantic import BaseModel
 
-from api import options
+from api import access, options
 from api.upload import BadUpload, Upload, read_upload
 from errors import RequestError
 from models.labels import LANGUAGES
@@ -49,8 +50,12 @@ def upload() -> Upload:
 
     Raises:
         BadUpload, LengthRequired, BodyTooLarge: as `read_upload`.
+        TooManyRequests: as `access.count_photos`.
     """
-    return read_upload(flask.request, predictor().limits.max_bytes)
+    found = read_upload(flask.request, predictor().limits.max_bytes)
+    access.count_photos(len(found.photos))
+    flask.g.read_at = time.perf_counter()
+    return found
 
 
 def one_photo(found: Upload) -> bytes:

@@ -1,5 +1,6 @@
 """gunicorn's threaded worker, with a polite end, and JSON for what is not even a request."""
 
+import errno
 import logging
 import os
 import secrets
@@ -8,7 +9,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from http import HTTPStatus
 from types import FrameType
 from typing import Any
@@ -16,15 +19,29 @@ from typing import Any
 import flask
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
-from gunicorn.workers.gthread import ThreadWorker
 
-from api import schemas
+from api import body, headers, schemas, tracing
+from api.leaving import Leaving
+from api.lobby import HEAD_S, LobbyWorker, lies_ready
 from serving.predictor import Predictor
 from settings import Settings
 
-# Slow clients hold a thread; these bound for how long. A phone needs its time for a photo.
-HEAD_S = 15.0
+# A slow body holds a thread; this bounds for how long. A phone needs its time for a photo.
 BODY_S = 60.0
+# For so long while slow bodies hold most places and others find none.
+CROWDED_BODY_S = 5.0
+# How long a thread waits for what its client asks next.
+NEXT_MS = 5
+
+# A photo at work for so many of its deadlines beyond it, and at least so long, never comes back.
+STUCK_DEADLINES = 3
+STUCK_S = 10.0
+# How many looks, twice a second, must find it so: whoever was stopped for a while is not stuck.
+_STUCK_LOOKS = 10
+
+# What the system says when it has no file descriptor or memory for one more connection.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_S = 0.05
 
 _STATUS = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -34,8 +51,7 @@ _STATUS = {
 _log = logging.getLogger("shiwu.request")
 
 
-# gunicorn has no types, so its class is Any to mypy.
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(LobbyWorker):
     """On SIGTERM it says "not ready" at once, and goes on serving for SHIWU_DRAIN_S seconds.
 
     A load balancer needs that time to see it and to send requests elsewhere; without it the
@@ -43,21 +59,115 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """
 
     _draining = False
+    _exhausted = False
+    _late_looks = 0
 
     def init_process(self) -> None:
         """Start watching for requests that don't come to their end, then serve."""
-        self._watch = _Watch()
+        self._watch = _Watch(self._end_if_stuck, self._is_held_up)
+        body.install()
         super().init_process()
 
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """All threads at once: one that can't be started later would end the worker."""
+        pool = ThreadPoolExecutor(self.cfg.threads)
+        all_are_there = threading.Barrier(self.cfg.threads + 1)
+        for _ in range(self.cfg.threads):
+            pool.submit(all_are_there.wait)
+        all_are_there.wait()
+        return pool
+
     def handle(self, conn: Any) -> object:
-        """Handle one request; its head must come within HEAD_S seconds."""
-        with self._watch.over(conn.sock, HEAD_S):
-            return super().handle(conn)
+        """Handle a connection's request; its head must come within HEAD_S seconds.
+
+        A client that goes on at once is served by the same thread: on the way through gunicorn's
+        loop and back, two more threads would have to be woken.
+        """
+        while True:
+            with self._watch.over(conn.sock, HEAD_S):
+                kept = super().handle(conn)
+            if kept is not True or not self._goes_on(conn):
+                return kept
+
+    def _goes_on(self, conn: Any) -> bool:
+        """Whether the next request's head comes in a moment, while nobody waits for a thread."""
+        if not self.alive or self.tpool._work_queue.qsize():
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        return bool(poll.poll(NEXT_MS)) and lies_ready(conn.sock)
+
+    def finish_request(self, conn: Any, done: Future[object]) -> None:
+        """A thread is done with a connection, which is kept or closed; called on the main loop."""
+        if done.cancelled() or done.exception() or done.result():
+            super().finish_request(conn, done)
+        else:
+            self._close(conn, graceful=True)
+
+    def murder_pending(self) -> None:
+        """Close the connections that take too long; called on the main loop, again and again."""
+        super().murder_pending()
+        self._leaving.close_late(is_last=not self.alive)
+
+    def _close(self, conn: Any, graceful: bool = False) -> None:
+        if graceful:
+            self._leaving.add(conn.sock)
+        else:
+            super()._close(conn)
+
+    @cached_property
+    def _leaving(self) -> Leaving:
+        return Leaving(self.poller, self._has_left)
+
+    def _has_left(self) -> None:
+        self.nr_conns -= 1
 
     def handle_request(self, req: object, conn: Any) -> object:
         """The head is there; the body must come within BODY_S seconds."""
         self._watch.extend(conn.sock, BODY_S)
         return super().handle_request(req, conn)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take in one connection; those that there is no descriptor for wait outside.
+
+        gunicorn's own would end the worker, and with it everybody who is already inside. The
+        listener stays readable, so without a pause the loop would spin.
+        """
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            if not self._exhausted:
+                _log.warning("new connections have to wait: %s", error)
+            self._exhausted = True
+            time.sleep(_PAUSE_S)
+        else:
+            self._exhausted = False
+
+    def _is_held_up(self) -> bool:
+        predictor = self._predictor()
+        return predictor is not None and predictor.queue.is_held_up
+
+    def _end_if_stuck(self) -> None:
+        """End this process, for gunicorn to start another, if a runner never comes back.
+
+        Whoever waited for it has had their 504 long ago; with one runner fewer, or none, it is no
+        service, and a thread inside C++ can't be stopped in any other way.
+        """
+        predictor = self._predictor()
+        if predictor is None:
+            return
+        overdue_s = predictor.queue.overdue_s
+        is_late = overdue_s > max(STUCK_S, STUCK_DEADLINES * predictor.deadline_s)
+        self._late_looks = self._late_looks + 1 if is_late else 0
+        if self._late_looks > _STUCK_LOOKS:
+            _log.critical(
+                "a photo is still being worked on %.0f s after its deadline (SHIWU_DEADLINE_S); "
+                "this worker is stuck, so it ends and another one starts",
+                overdue_s,
+            )
+            os._exit(1)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Close the door behind whoever has already come through it.
@@ -71,6 +181,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for listener in self.sockets:
             while select.select([listener], [], [], 0)[0]:
                 self.accept(listener)
+                if self._exhausted:
+                    break  # they can't be taken in, and who is inside waits for us
             listener.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -121,6 +233,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         is_loading = predictor.shelf.is_loading
         predictor.close()
+        tracing.close(self.wsgi)
         if is_loading:
             os._exit(0)  # a loader inside C++ can't be stopped, and aborts an ordinary end
 
@@ -136,7 +249,10 @@ class _Watch:
     stands still; so one thread looks at all of them twice a second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[], None], is_crowded: Callable[[], bool]) -> None:
+        """Start looking; `also` is called at every look."""
+        self._also = also
+        self._is_crowded = is_crowded
         self._ends: dict[socket.socket, float] = {}
         self._change = threading.Lock()
         threading.Thread(target=self._look, name="watch", daemon=True).start()
@@ -159,8 +275,10 @@ class _Watch:
     def _look(self) -> None:
         while True:
             time.sleep(0.5)
+            self._also()
+            hurry_s = BODY_S - CROWDED_BODY_S if self._is_crowded() else 0.0
             with self._change:
-                now = time.monotonic()
+                now = time.monotonic() + hurry_s
                 late = [one for one, end in self._ends.items() if end < now]
                 for connection in late:
                     del self._ends[connection]
@@ -175,7 +293,9 @@ def _send(client: socket.socket, status: HTTPStatus, body: str, request_id: str)
         "Connection: close\r\n"
         "Content-Type: application/json\r\n"
         f"Content-Length: {len(encoded)}\r\n"
-        f"X-Request-Id: {request_id}\r\n\r\n"
+        f"X-Request-Id: {request_id}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in headers.ALWAYS.items())
+        + "\r\n"
     )
     try:
         util.write_nonblock(client, head.encode() + encoded)

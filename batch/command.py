@@ -179,7 +179,7 @@ def _duplicates(given: argparse.Namespace) -> int:
         for one in group:
             print(f"{number}\t{one.likeness:.4f}\t{one.path}")
     more = sum(map(len, found)) - len(found)
-    title = f"{len(found):,} groups, {more:,} photos more than one of each"
+    title = f"{_several(len(found), 'group')}, {_several(more, 'photo')} more than one of each"
     print(title, file=sys.stderr)
     strips = [
         sheet.Strip(f"Group {number}: {len(group)} photos", _cells(group[:_MOST_OF_A_GROUP]))
@@ -188,6 +188,10 @@ def _duplicates(given: argparse.Namespace) -> int:
     if strips:
         _write_sheet(given, title, strips)
     return 0
+
+
+def _several(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _cells(found: Sequence[alike.Found]) -> list[sheet.Cell]:

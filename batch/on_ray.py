@@ -25,6 +25,7 @@ import pyarrow as pa
 from batch.answers import Answers, Known, Seen
 from batch.photos import Photo, Piece
 from batch.rows import Asked, Namer, Row, read, said
+from batch.threads import unseen
 from errors import SettingsError
 from imaging.read import Limits
 
@@ -196,7 +197,9 @@ def _read(batch: Any, known: Any, limits: Limits) -> Iterator[pa.Table]:
     has: Known = _ray().get(known)
     packed = batch.column("pieces").to_pylist()
     pieces = [piece for some in packed for piece in pickle.loads(some)]  # noqa: S301 - ours
-    photos = (photo for piece in pieces for photo in piece.photos())
+    photos = unseen(
+        photo for piece in pieces for photo in piece.photos()
+    )  # a tar may name it twice
     while some := [_photo(photo, has, limits) for photo in islice(photos, _PHOTOS_A_CALL)]:
         yield pa.Table.from_pylist(some, schema=_PHOTO)
 

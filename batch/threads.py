@@ -38,7 +38,7 @@ def run(
         CannotWrite: a part can't be written.
     """
     work = partial(_rows, namer, answers.known, limits)
-    new = _unseen(photos)
+    new = unseen(photos)
     begun: deque[Future[list[Row | None]]] = deque()
     with ThreadPoolExecutor(cores, thread_name_prefix="batch") as pool:
         try:
@@ -56,8 +56,8 @@ def run(
     answers.flush()
 
 
-def _unseen(photos: Iterable[Photo]) -> Iterator[Photo]:
-    """Each path once."""
+def unseen(photos: Iterable[Photo]) -> Iterator[Photo]:
+    """Each path once, where it comes first."""
     seen = Seen()
     return (photo for photo in photos if seen.add(said(photo.path)))
 

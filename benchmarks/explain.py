@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from benchmarks import load, machine, photos, report
-from benchmarks.servers import ROOT, Peer, Server, ServerFailed, running
+from benchmarks.servers import ROOT, Server, ServerFailed, ours, running
 from engines.engine import Engine, Explaining
 from engines.load import load as load_engine
 from errors import ShiwuError
@@ -205,14 +205,14 @@ def _mean(values: Sequence[float] | NDArray[np.floating]) -> str:
 def _cost(card: Card, settings: Settings, files: Sequence[Path]) -> str:
     """Milliseconds of each request as its client sees it, with small photos and big ones."""
     chosen = settings.model_copy(update={"model": (str(card.folder or card.name),)})
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port"]
-    ours = Peer("Shiwu", command, settings.engine, chosen.as_environment())
+    peer = ours(chosen.as_environment(), settings.engine)
     small = [file.read_bytes() for file in files]
     rows = []
     with tempfile.TemporaryDirectory(prefix="shiwu-benchmark-") as folder:
         first = load.multipart(small[:1], Path(folder) / "first")
-        with running(ours, Path(folder), first) as server:
-            for name, sent in (("as given", small), ("12 megapixels", photos.big(small[:8]))):
+        with running(peer, Path(folder), first) as server:
+            big = photos.enlarged(small[:8], photos.BIG)
+            for name, sent in (("as given", small), ("12 megapixels", big)):
                 rows += _rows(name, _times(server, sent))
     columns = ("photos", "request", "median ms", "times /predict")
     return f"One client, requests in turns:\n\n{report.table(columns, rows)}"

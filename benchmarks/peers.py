@@ -1,142 +1,254 @@
 """Our server against others: the same network and weights, the same photos, the same clients.
 
-    python -m benchmarks.peers [--photos FOLDER] [--weights FILE]
+    python -m benchmarks.peers [--only SERVER …] [--models …] [--photos FOLDER] [--weights PATH]
 
-All servers run for the whole time and are measured in turns. Ours takes its settings from
-SHIWU_… as ever; the result names those that matter.
+The tutorial's server under Flask's own server, the same under gunicorn, LitServe, BentoML and Ray
+Serve, each as its documentation recommends for these cores: once with the natural Keras code, and
+once with our engine inside, so that one sees what the engine gives and what the server gives. All
+are started, and measured in turns; whoever isn't being measured stands still (SIGSTOP), but Ray,
+whose processes miss one another then, and which is started anew for each round. The limit
+(`benchmarks.limit`) takes its turn, too. Ours takes its settings from SHIWU_… as ever.
+
+The others run in an environment of their own (`--python`), which
+benchmarks/requirements-peers.txt says how to make; those not installed there are left out.
 """
 
 import argparse
 import contextlib
-import signal
-import statistics
+import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import load, machine, photos, report, turns
-from benchmarks.load import LoadFailed
-from benchmarks.servers import ROOT, Peer, Server, ServerFailed, running
-from benchmarks.turns import Kind
-from errors import SettingsError
-from models import weights, zoo
-from models.card import Card
+from benchmarks import bars, command, load, networks, photos, report
+from benchmarks.command import Json
+from benchmarks.limit import Limit
+from benchmarks.load import Bodies, Round
+from benchmarks.networks import Subject
+from benchmarks.others.answers import variables
+from benchmarks.servers import ROOT, Peer, Server, ours, running
 from serving import cores
 from settings import Settings
 
 NETWORKS = ("MobileNetV2", "ResNet50")
-PACKAGES = ("flask", "gunicorn", "openvino", "keras", "tensorflow-cpu", "pillow", "numpy")
-OURS, TUTORIAL = "Shiwu", "tutorial server"
+SIZES = (photos.SMALL, photos.BIG)
+OURS, LIMIT, TUTORIAL = "Shiwu", "limit, no HTTP", "Flask's own"
+KERAS, ENGINE = "Keras", "our engine"
+_WARM_UP_S = 1.0
+
+_WORKERS = 2 * cores.available() + 1  # as gunicorn's documentation recommends
+# For each of the others: its name, what it needs, and what starts it after the Python to run it.
+OTHERS = {
+    "flask": (TUTORIAL, "flask", "-m benchmarks.others.on_flask {port}"),
+    "gunicorn": (
+        f"gunicorn, {_WORKERS} workers",
+        "gunicorn",
+        # Without a file of settings it would take ours, which lies in this folder.
+        f"-m gunicorn -c /dev/null -w {_WORKERS} -b 127.0.0.1:{{port}} "
+        "benchmarks.others.on_gunicorn:app",
+    ),
+    "litserve": ("LitServe", "litserve", "-m benchmarks.others.on_litserve {port}"),
+    "bentoml": (
+        "BentoML",
+        "bentoml",
+        "-m bentoml serve benchmarks.others.on_bentoml:Photos --host 127.0.0.1 --port {port}",
+    ),
+    "ray": ("Ray Serve", "ray.serve", "-m benchmarks.others.on_ray {port}"),
+}
+_QUIET = {
+    "PYTHONPATH": str(ROOT),
+    "BENTOML_DO_NOT_TRACK": "True",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, write the result; any answer but 200 ends the run."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end, too
-    options = _parser().parse_args(arguments)
-    options.command = " ".join(["python -m benchmarks.peers", *arguments])
-    try:
-        load.require_wrk()
-        settings = Settings.from_environment()
-        with tempfile.TemporaryDirectory(prefix="shiwu-benchmark-") as folder:
-            _run(options, settings, Path(folder))
-    except (LoadFailed, ServerFailed, SettingsError, OSError) as error:
-        sys.exit(f"Not measured: {error}")
+    title = "Our server and others"
+    command.run("peers", title, _parser(), arguments, _measured, tables, _draw)
 
 
-def _run(options: argparse.Namespace, settings: Settings, folder: Path) -> None:
-    peers = _peers(zoo.card(options.model), settings, options.weights or settings.weights)
-    kinds = _kinds(options.photos, folder)
-    facts = machine.described(PACKAGES) | {peer.name: peer.said for peer in peers}
-    facts |= _load(options)
-    with _all_running(peers, folder, kinds) as servers:
-        found = list(turns.in_turns(servers, kinds, options.rounds, options.seconds))
-    medians = turns.medians(found, reference=TUTORIAL)
-    text = f"Medians of the rounds:\n\n{medians}\nEvery round:\n\n{turns.every(found)}"
-    title = f"{options.model}: our server and others"
-    path = report.write(options.results, f"peers-{options.model}", title, facts, text)
-    print(f"\n{medians}\nWritten: {path}")
+def _measured(given: argparse.Namespace, settings: Settings, folder: Path) -> Iterator[Json]:
+    load.require_wrk()
+    small = photos.small(given.photos)
+    encoded = {size: photos.enlarged(small, size) for size in given.sizes}
+    bodies = {size: load.multipart(sent, folder / size) for size, sent in encoded.items()}
+    installed = _installed(given.python, given.only)
+    yield {"fact": "versions of the others", "is": ", ".join(installed.values()) or "none"}
+    if missing := [name for name in given.only if name not in installed]:
+        yield {"fact": "not measured", "is": f"{', '.join(missing)}: not installed"}
+    for name in given.models:
+        one = networks.subject(name, settings, given.weights)
+        yield {"fact": name, "is": one.said}
+        with contextlib.ExitStack() as started:
+            limits = {
+                precision: started.enter_context(Limit(one, precision))
+                for precision in given.precisions or [settings.precision]
+            }
+            peers = [_ours(one, precision) for precision in limits]
+            peers += _others(one, given.python, installed)
+            waiting = _waiting(started, peers, folder, bodies)
+            for _ in range(given.rounds):
+                for row in _round(given, peers, waiting, limits, encoded, bodies, folder):
+                    yield {"network": name} | row
 
 
-def _peers(card: Card, settings: Settings, given: Path | None) -> list[Peer]:
-    file = weights.find(card, given=given, mirror=settings.mirror, offline=settings.offline)
-    return [_ours(card, file, settings), _tutorial(card, file)]
+def _installed(python: Path, names: Sequence[str]) -> dict[str, str]:
+    """Which of the others are there, each with its version."""
+    found = {}
+    for name in names:
+        module = OTHERS[name][1]
+        ask = (
+            f"import {module}, importlib.metadata as m; print(m.version({module.split('.')[0]!r}))"
+        )
+        ran = subprocess.run(
+            [python, "-c", ask], capture_output=True, text=True, check=False, env=_QUIET
+        )
+        if ran.returncode == 0:
+            found[name] = f"{name} {ran.stdout.split()[-1]}"
+    return found
 
 
-def _ours(card: Card, file: Path, settings: Settings) -> Peer:
-    chosen = settings.model_copy(update={"model": (card.name,), "weights": file})
-    runners = settings.cores or cores.available()
-    said = (
-        f"{settings.engine}, {settings.precision}, {settings.workers} gunicorn worker(s) "
-        f"with {runners} runner threads, fit {settings.fit or card.mode}"
-    )
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port"]
-    return Peer(OURS, command, said, chosen.as_environment())
+def _ours(one: Subject, precision: str) -> Peer:
+    environment = one.environment(precision=precision, log_level="warning")
+    return replace(ours(environment, precision), name=OURS)
 
 
-def _tutorial(card: Card, file: Path) -> Peer:
-    command = [sys.executable, "-m", "benchmarks.tutorial_server"]
-    command += ["--model", card.name, "--weights", str(file), "--scaling", card.scaling]
-    command += ["--labels", str(ROOT / "models" / "labels" / f"{card.labels}.en.tsv"), "--port"]
-    said = (
-        "Flask's own server with a thread a request, Keras' model.predict on TensorFlow, f32, "
-        "with as many threads as TensorFlow takes, fit stretch"
-    )
-    return Peer(TUTORIAL, command, said)
+def _others(one: Subject, python: Path, names: Mapping[str, str]) -> list[Peer]:
+    peers = []
+    for name in names:
+        server, _, words = OTHERS[name]
+        for inside in (KERAS, ENGINE):
+            if (server, inside) == (TUTORIAL, ENGINE):
+                continue  # what a Flask server makes of the engine is seen under gunicorn
+            told = variables(one.card.name, one.file, "keras" if inside == KERAS else "engine")
+            peers.append(
+                Peer(server, (str(python), *words.split()), inside, _QUIET | told, name != "ray")
+            )
+    return peers
 
 
-def _kinds(given: Path | None, folder: Path) -> list[Kind]:
-    small = photos.small(given)
-    sized = {photos.SMALL: small, photos.BIG: photos.big(small)}
-    return [_kind(size, encoded, folder) for size, encoded in sized.items()]
-
-
-def _kind(size: tuple[int, int], encoded: list[bytes], folder: Path) -> Kind:
-    width, height = size
-    kilobytes = statistics.mean(map(len, encoded)) / 1000
-    bodies = load.multipart(encoded, folder / f"{width}x{height}")
-    return Kind(f"{width}x{height}, {kilobytes:.0f} KB", bodies)
-
-
-def _load(options: argparse.Namespace) -> dict[str, str]:
-    photos_said = "given" if options.photos else "drawn by rule"
-    shape = f"{load.CLIENTS} clients, each sends a photo as multipart when its last was answered"
-    rounds = f"{options.rounds} rounds of {options.seconds:g} s of each server, in turns"
-    return {"load": f"{shape}; {rounds}; photos {photos_said}", "command": f"`{options.command}`"}
+def _waiting(
+    started: contextlib.ExitStack,
+    peers: Sequence[Peer],
+    folder: Path,
+    bodies: Mapping[str, Bodies],
+) -> dict[Peer, Server]:
+    """Every server that may wait for its turn, started, warm, and then standing still."""
+    servers = {}
+    for peer in filter(lambda one: one.pausable, peers):
+        servers[peer] = started.enter_context(_warm(peer, folder, bodies))
+        servers[peer].pause()
+    return servers
 
 
 @contextlib.contextmanager
-def _all_running(
-    peers: Sequence[Peer], folder: Path, kinds: Sequence[Kind]
-) -> Iterator[list[Server]]:
-    """Every server, started one after the other, having named every photo once."""
-    with contextlib.ExitStack() as started:
-        servers = []
-        for peer in peers:
-            print(f"Starting: {peer.name}", flush=True)
-            servers.append(started.enter_context(running(peer, folder, kinds[0].bodies)))
-            for kind in kinds:
-                servers[-1].require_names(kind.bodies)
-        yield servers
+def _warm(peer: Peer, folder: Path, bodies: Mapping[str, Bodies]) -> Iterator[Server]:
+    """The server, started, having named every photo, and warm."""
+    print(f"Starting: {peer.name} with {peer.said}", flush=True)
+    with running(peer, folder, next(iter(bodies.values()))) as server:
+        for every in bodies.values():
+            server.require_names(every)
+            load.measure(server.url, every, _WARM_UP_S)
+        yield server
+
+
+def _round(
+    given: argparse.Namespace,
+    peers: Sequence[Peer],
+    waiting: Mapping[Peer, Server],
+    limits: Mapping[str, Limit],
+    encoded: Mapping[str, Sequence[bytes]],
+    bodies: Mapping[str, Bodies],
+    folder: Path,
+) -> list[Json]:
+    """The limit and every server once, with photos of every size."""
+    rows: list[Json] = []
+    for precision, limit in limits.items():
+        for size, sent in encoded.items():
+            pace = limit.whole(sent, given.seconds)
+            rows.append({"photo": size, "server": LIMIT, "inside": precision, "per_s": pace.per_s})
+    for peer in peers:
+        with _its_turn(peer, waiting, folder, bodies) as server:
+            for size, sent in bodies.items():
+                found = load.measure(server.url, sent, given.seconds)
+                rows.append({"photo": size, **_row(peer, found)})
+    reference = {row["photo"]: row["per_s"] for row in rows if row["server"] == TUTORIAL}
+    for row in rows:
+        if row["photo"] in reference:
+            row["times_tutorial"] = row["per_s"] / reference[row["photo"]]
+    return sorted(rows, key=lambda row: given.sizes.index(row["photo"]))
+
+
+@contextlib.contextmanager
+def _its_turn(
+    peer: Peer, waiting: Mapping[Peer, Server], folder: Path, bodies: Mapping[str, Bodies]
+) -> Iterator[Server]:
+    if not peer.pausable:
+        with _warm(peer, folder, bodies) as server:
+            yield server
+        return
+    server = waiting[peer]
+    server.resume()
+    yield server
+    server.pause()
+
+
+def _row(peer: Peer, found: Round) -> Json:
+    latencies = {"p50_ms": found.p50_ms, "p99_ms": found.p99_ms}
+    return {"server": peer.name, "inside": peer.said, "per_s": found.per_s, **latencies}
+
+
+_KEY = {"network": "network", "photo": "photo", "server": "server", "computes with": "inside"}
+_FIGURES = {
+    "requests/s": "per_s",
+    "times the tutorial's": "times_tutorial",
+    "p50 ms": "p50_ms",
+    "p99 ms": "p99_ms",
+}
+
+
+def tables(found: Json) -> str:
+    """Medians of the rounds, and every round."""
+    clients = f"{load.CLIENTS} clients, each sends a photo as multipart when its last was answered"
+    return (
+        f"Medians of the rounds; {clients}:\n\n{report.medians(found['rounds'], _KEY, _FIGURES)}"
+        f"\nEvery round:\n\n{report.every(found['rounds'], _KEY, _FIGURES)}"
+    )
+
+
+def _draw(found: Json, path: Path) -> None:
+    rows = []
+    for (network, photo, server, inside), rounds in report.grouped(
+        found["rounds"], list(_KEY.values())
+    ):
+        kind = inside if inside in (KERAS, ENGINE) else server
+        speed, times = (report.median(rounds, name) for name in ("per_s", "times_tutorial"))
+        said = f"{report.figure(speed)}/s" + (f", {times:.1f} times the tutorial" if times else "")
+        name = f"{server}, {inside}"
+        rows.append(bars.Bar(f"{network}, {photo}", name, speed or 0.0, kind, said=said))
+    bars.draw(rows, path, "requests a second, 8 clients", found["facts"])
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers",
-        description="Requests a second of our server and of others, in turns.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = command.parser("peers", "Requests a second of our server and of others, in turns.")
+    parser.add_argument(
+        "--only", nargs="*", choices=OTHERS, default=list(OTHERS), help="of the others"
     )
-    where = "a photo, or a folder of them; drawn by rule, if not given"
-    parser.add_argument("--photos", type=Path, help=where)
-    where = "the network's weights, a file; looked for as the service does, if not given"
-    parser.add_argument("--weights", type=Path, help=where)
-    parser.add_argument("--model", choices=NETWORKS, default=NETWORKS[0], help="the network")
-    parser.add_argument("--rounds", type=int, default=5, help="of each server and size of photo")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of a round")
-    results = ROOT / "benchmarks" / "results"
-    parser.add_argument("--results", type=Path, default=results, help="where the result goes")
+    parser.add_argument(
+        "--precisions", nargs="+", help="of ours, each a server; as SHIWU_PRECISION, if not given"
+    )
+    apart = ROOT / ".venv-peers" / "bin" / "python"
+    default = apart if apart.exists() else Path(sys.executable)
+    parser.add_argument("--python", type=Path, default=default, help="what runs the others")
+    command.add_networks(parser, NETWORKS)
+    command.add_sizes(parser, SIZES)
+    command.add_rounds(parser, seconds=3.0)
     return parser
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,6 +1,6 @@
-"""The photos that are sent: small ones as web pages have them, big ones as phones take them.
+"""The photos that are sent: as web pages, screens and phones have them.
 
-Both are the same pictures, and the same in every run.
+All sizes are the same pictures, and the same in every run.
 """
 
 import io
@@ -11,8 +11,9 @@ from PIL import Image, ImageOps
 
 from imaging.read import read
 
-SMALL = (500, 375)
-BIG = (4032, 3024)
+# Names of sizes, as people write them: width and height in pixels.
+SMALL, MEDIUM, BIG = "500x375", "1280x960", "4032x3024"
+SIZES = {SMALL: (500, 375), MEDIUM: (1280, 960), BIG: (4032, 3024)}
 COUNT = 8
 # Gives some 2 MB at 12 megapixels.
 _QUALITY = 95
@@ -37,9 +38,11 @@ def small(given: Path | None) -> list[bytes]:
     return [file.read_bytes() if _is_small(file) else _resized(file) for file in chosen]
 
 
-def big(photos: list[bytes]) -> list[bytes]:
-    """The same photos enlarged to 12 megapixels, 4032x3024."""
-    return [_jpeg(read(photo).resize(BIG, Image.Resampling.BICUBIC)) for photo in photos]
+def enlarged(photos: list[bytes], size: str) -> list[bytes]:
+    """Photos of 500x375 in another size of that name; as they are, if it is theirs."""
+    if size == SMALL:
+        return photos
+    return [_jpeg(read(photo).resize(SIZES[size], Image.Resampling.BICUBIC)) for photo in photos]
 
 
 def _files(given: Path) -> list[Path]:
@@ -53,11 +56,11 @@ def _files(given: Path) -> list[Path]:
 
 def _is_small(file: Path) -> bool:
     with Image.open(file) as photo:
-        return photo.format == "JPEG" and photo.size == SMALL
+        return photo.format == "JPEG" and photo.size == SIZES[SMALL]
 
 
 def _resized(file: Path) -> bytes:
-    return _jpeg(ImageOps.fit(read(file.read_bytes()), SMALL, Image.Resampling.BICUBIC))
+    return _jpeg(ImageOps.fit(read(file.read_bytes()), SIZES[SMALL], Image.Resampling.BICUBIC))
 
 
 def _jpeg(photo: Image.Image) -> bytes:
@@ -76,7 +79,7 @@ def _drawn(seed: int) -> Image.Image:
 
 def _noise(random: np.random.Generator) -> np.ndarray:
     """Float64 (375, 500), mean 0, standard deviation 1."""
-    width, height = SMALL
+    width, height = SIZES[SMALL]
     rows, columns = np.fft.fftfreq(height, 1 / height), np.fft.rfftfreq(width, 1 / width)
     frequency = np.hypot(rows[:, None], columns)
     frequency[0, 0] = np.inf

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,27 +20,33 @@ ROOT = Path(__file__).resolve().parent.parent
 _READY_WITHIN_S = 600
 _STOPPED_WITHIN_S = 30
 _LINES_TOLD = 20
+# gunicorn's workers give one every second.
+_SIGN_OF_LIFE_S = 1.5
+# In the environment of every process of a server: its address. A number may be another's by then.
+_MARK = "BENCHMARKED_AS"
 
 
 class ServerFailed(Exception):
     """A server ended, was not ready in time, or gave no names for a photo."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity: it may be a key
 class Peer:
     """A server to compare.
 
     Args:
         name: in the tables.
-        command: what starts it; the port is appended as the last word.
+        command: what starts it; "{port}" in it becomes the port.
         said: how it computes, in a line.
         environment: variables besides those of the run.
+        pausable: whether it goes on well after it stood still for minutes.
     """
 
     name: str
     command: Sequence[str]
     said: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    pausable: bool = True
 
 
 @dataclass
@@ -66,22 +73,65 @@ class Server:
         """Ask with a photo again and again until the answer is 200: its warm-up, too."""
         end = time.monotonic() + _READY_WITHIN_S
         while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise ServerFailed(f"{self.peer.name} ended:\n{self._last_lines()}")
+            self.require_running()
             with contextlib.suppress(requests.ConnectionError):
                 if self._ask(bodies.files[0], bodies.content_type).status_code == 200:
                     return
             time.sleep(0.1)
         raise ServerFailed(f"{self.peer.name} was not ready in time:\n{self._last_lines()}")
 
+    def require_running(self) -> None:
+        """Raise ServerFailed, with the end of its log, if it has ended."""
+        if self.process.poll() is not None:
+            raise ServerFailed(f"{self.peer.name} ended:\n{self._last_lines()}")
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time that it has used so far, with all its processes."""
+        return sum(_cpu_s(pid) for pid in self.pids())
+
+    def memory_mb(self) -> float:
+        """MB of memory of all its processes; what they share counts once (PSS)."""
+        return sum(_memory_mb(pid) for pid in self.pids())
+
+    def pids(self) -> list[int]:
+        """Its processes, the first one first."""
+        found = [self.process.pid]
+        for pid in found:  # grows meanwhile
+            with contextlib.suppress(OSError):
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    found += map(int, (task / "children").read_text().split())
+        return found
+
+    def pause(self) -> None:
+        """Stand still, so that nothing of it runs while another is measured."""
+        self._signal(self.pids(), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on where it stood.
+
+        Its first process last: gunicorn's would find its workers silent for too long, and end them.
+        """
+        first, *others = self.pids()
+        self._signal(others, signal.SIGCONT)
+        time.sleep(_SIGN_OF_LIFE_S)
+        self._signal([first], signal.SIGCONT)
+
     def stop(self) -> None:
         """Ask it to end, and end by force whatever is left of it."""
+        pids = self.pids()
+        self._signal(pids, signal.SIGCONT)
         self.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=_STOPPED_WITHIN_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+        self._signal([pid for pid in pids if _is_of(pid, self.url)], signal.SIGKILL)
         self.process.wait()
+
+    def _signal(self, pids: Sequence[int], which: signal.Signals) -> None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, which)
 
     def _ask(self, body: Path, content_type: str) -> requests.Response:
         headers = {"Content-Type": content_type}
@@ -99,12 +149,48 @@ def running(peer: Peer, folder: Path, bodies: Bodies) -> Iterator[Server]:
     Raises:
         ServerFailed: it ended, or did not answer in time; with the end of its log.
     """
+    with started(peer, folder) as server:
+        server.wait_until_it_answers(bodies)
+        yield server
+
+
+@contextlib.contextmanager
+def started(peer: Peer, folder: Path) -> Iterator[Server]:
+    """The server, just started; stopped at the end whatever happens."""
     server = _start(peer, folder)
     try:
-        server.wait_until_it_answers(bodies)
         yield server
     finally:
         server.stop()
+
+
+def ours(environment: Mapping[str, str], said: str) -> Peer:
+    """Our own server, as `make run` starts it."""
+    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", "{port}"]
+    return Peer("Shiwu", command, said, environment)
+
+
+def _is_of(pid: int, url: str) -> bool:
+    """Whether the process is still the one that was started for the server at that address."""
+    with contextlib.suppress(OSError):
+        return f"{_MARK}={url}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
+def _cpu_s(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        # utime, stime, and those of children that have ended: proc(5), fields 14 to 17.
+        return sum(map(int, after_name[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _memory_mb(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
 
 
 def _start(peer: Peer, folder: Path) -> Server:
@@ -112,9 +198,9 @@ def _start(peer: Peer, folder: Path) -> Server:
     log = folder / f"{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*peer.command, str(port)],
+            [word.replace("{port}", str(port)) for word in peer.command],
             cwd=ROOT,
-            env={**os.environ, **peer.environment},
+            env={**os.environ, **peer.environment, _MARK: f"http://127.0.0.1:{port}/predict"},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -10,15 +10,17 @@ A network folder may bring its own entry (`compiled/`), which serves before the 
 that is how the network in the box starts without TensorFlow.
 """
 
+import errno
 import hashlib
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -81,7 +83,7 @@ def entry(
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f"{folder.name}.lock", card.name):
+        with alone(cache / f"{folder.name}.lock", card.name):
             if not intact(folder, key):  # another process may have made it while we waited
                 make(card, weights, folder, purpose)
     except OSError as error:
@@ -113,12 +115,12 @@ def make(card: Card, weights: Path, folder: Path, purpose: Purpose = "compiled")
     _log.info("%s: exported in %.0f s, kept in %s", card.name, time.monotonic() - begun, folder)
 
 
-def intact(folder: Path, key: str | None) -> bool:
+def intact(folder: Path, key: str | None, files: Sequence[str] = FILES) -> bool:
     """Whether `folder` holds a whole entry, of that key if one is given, with no byte changed."""
     try:
         seal = json.loads((folder / "entry.json").read_bytes())
         named = seal["format"] == FORMAT and key in (None, seal["key"])
-        if named and all(digest(folder / name) == seal["files"][name] for name in FILES):
+        if named and all(digest(folder / name) == seal["files"][name] for name in files):
             return True
         _log.warning(
             "compiled network %s is damaged, or of other weights or another input size; not used",
@@ -150,6 +152,8 @@ def _export_apart(card: Card, weights: Path, out: Path, purpose: Purpose) -> Non
         raise SettingsError(sentence)
     if "No module named 'tensorflow'" in complaints or "No module named 'keras'" in complaints:
         raise KerasMissing(card.name)
+    if shutil.disk_usage(out).free < weights.stat().st_size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # OpenVINO's words don't say so
     _log.error("exporting %s said:\n%s", card.name, complaints[-4000:])
     last = (complaints.strip().splitlines() or [f"exit status {status}"])[-1]
     raise ExportFailed(f"{card.name} could not be exported from Keras: {last}")
@@ -161,22 +165,21 @@ def _text(file: IO[bytes]) -> str:
 
 
 @contextmanager
-def _alone(lock: Path, name: str) -> Iterator[None]:
+def alone(lock: Path, name: str) -> Iterator[None]:
     """Hold the lock, and say so if another process has it."""
     try:
         with FileLock(lock, timeout=0):
             yield
             return
     except Timeout:
-        _log.info("%s: another process is exporting it; waiting for it", name)
+        _log.info("%s: another process is making it; waiting for it", name)
     with FileLock(lock):
         yield
 
 
-def seal(folder: Path, key: str) -> None:
+def seal(folder: Path, key: str, files: Sequence[str] = FILES) -> None:
     """Write down what `folder` holds, so that a change of any byte is seen later."""
-    files = {name: digest(folder / name) for name in FILES}
-    seal = {"format": FORMAT, "key": key, "files": files}
+    seal = {"format": FORMAT, "key": key, "files": {name: digest(folder / name) for name in files}}
     (folder / "entry.json").write_text(json.dumps(seal, indent=1))
 
 

@@ -16,6 +16,10 @@ from engines.engine import Drifted, Pixels, Probabilities
 COUNT = 4
 # Summing in another order moves a probability by some 1e-6 in f32; 1e-3 is a changed network.
 TOLERANCE = 1e-3
+_EXPORT_ANEW = (
+    "have it exported anew (empty SHIWU_CACHE, or pack the network folder again), and "
+    "if this comes back, use SHIWU_PRECISION=f32 or SHIWU_ENGINE=keras and report it"
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,14 @@ class Checks:
         return max(float(np.abs(answer - expected).max()) for answer, expected in pairs)
 
     def require(
-        self, run: Callable[[Pixels], Probabilities], name: str, allowed: float, count: int = COUNT
+        self,
+        run: Callable[[Pixels], Probabilities],
+        name: str,
+        allowed: float,
+        count: int = COUNT,
+        otherwise: str = _EXPORT_ANEW,
     ) -> float:
-        """The `difference`, when it is at most `allowed`.
+        """The `difference`, when it is at most `allowed`; if it isn't, what to do `otherwise`.
 
         Raises:
             Drifted: it is more, or not a number.
@@ -53,8 +62,7 @@ class Checks:
             raise Drifted(
                 f"{name} answers differently than its reference: a probability on the check "
                 f"pictures moved by {difference:.2g}, and at most {allowed:.2g} is allowed; "
-                "have it exported anew (empty SHIWU_CACHE, or pack the network folder again), and "
-                "if this comes back, use SHIWU_PRECISION=f32 or SHIWU_ENGINE=keras and report it"
+                f"{otherwise}"
             )
         return difference
 

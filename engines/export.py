@@ -10,8 +10,10 @@ folded into its neighbour then, which is slower to run whole, and what features 
 
 import argparse
 import os
+import shutil
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from engines.check import Checks, pictures
@@ -65,7 +67,7 @@ def _main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="an existing, empty folder")
     parser.add_argument("--every-layer", action="store_true", help="each layer an output")
     given = parser.parse_args()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=[given.out], daemon=True).start()
     try:
         card = find_card(given.model, given.input_size)
         export(card, given.weights, given.out, given.every_layer)
@@ -74,9 +76,17 @@ def _main() -> None:
         sys.exit(REFUSED)
 
 
-def _end_with_parent() -> None:
-    """Whoever started us holds the other end of standard input as long as it lives."""
+def _end_with_parent(out: Path) -> None:
+    """Whoever started us holds the other end of standard input as long as it lives.
+
+    A service that is stopped meanwhile can't tidy up any more, so `out` goes with us, and the
+    folder that was made to hold it.
+    """
     sys.stdin.read()
+    for _ in range(2):  # the other thread may write one more file
+        shutil.rmtree(out, ignore_errors=True)
+    with suppress(OSError):
+        out.parent.rmdir()
     os._exit(1)
 
 

@@ -23,17 +23,28 @@ from engines.engine import (
 )
 from engines.head import Head, penultimate
 from engines.layers import Layers
-from errors import SettingsError
+from errors import EngineError, SettingsError
 
 # bf16 keeps 8 bits of each number: on made pictures, on which no class is likely, a probability
 # moves by a few hundredths at most. More means another network, not another rounding.
 _ALLOWED = {"f32": TOLERANCE, "bf16": 0.1}
+# int8 is held against what it answered itself when its trial was made. From one processor with
+# VNNI to another MobileNetV2 moves by 0.02 here; without VNNI its sums overflow: 0.14 to 0.3.
+_ALLOWED_OF_INT8 = 0.06
+_TRY_HERE = (
+    "processors without VNNI compute int8 otherwise: run `python -m training.quantise` on this "
+    "one, or use SHIWU_PRECISION=f32"
+)
 # The name of the tensor of answers in a network with several outputs, which have no sure order.
 _PROBABILITIES = "shiwu probabilities"
 
 
 class PrecisionUnsupported(SettingsError):
     """The processor can't compute in the precision that was asked for."""
+
+
+class NotComputed(EngineError):
+    """The engine came back without numbers for a picture."""
 
 
 class OpenVinoEngine:
@@ -47,6 +58,7 @@ class OpenVinoEngine:
         cores: int,
         checks: int = 1,
         find_layers: Callable[[], Path] | None = None,
+        quantised: Path | None = None,
     ) -> None:
         """Load the network for this processor, and see that it answers as its reference did.
 
@@ -56,11 +68,13 @@ class OpenVinoEngine:
         Args:
             name: what to call the network in messages.
             entry: a folder made by `engines.export`.
-            precision: "f32" or "bf16".
+            precision: "f32", "bf16", or "int8" for the form in `quantised`.
             cores: inferences that run at once, each on one core.
             checks: check pictures to run; one is enough to see a change at a start.
             find_layers: gives the folder of the same network with every layer as an output; slow
                 when called first. None: `entry` is one.
+            quantised: the folder of the same network in int8. It gives answers and the features
+                before them; heat maps and other layers stay with `entry`, in f32.
 
         Raises:
             PrecisionUnsupported: bf16 on a processor that has none.
@@ -71,15 +85,23 @@ class OpenVinoEngine:
                 "SHIWU_PRECISION=bf16: this processor has no bf16 arithmetic; use f32"
             )
         self._name, self._entry, self._cores = name, entry, cores
+        self._answering = quantised or entry
+        # What of a quantised network isn't in int8 is in f32.
+        self._arithmetic = "f32" if quantised else precision
         self._find_layers = find_layers or (lambda: entry)
-        self._network = _compiled(entry / "network.xml", precision, cores)
+        self._network = _compiled(self._answering / "network.xml", self._arithmetic, cores)
         if len(self._network.outputs) > 1:  # every layer is one; its export is being checked
             network = _read(entry)
             _keep_only(network, self.layers.all[-1].name)
-            self._network = _compiled(network, precision, cores)
+            self._network = _compiled(network, self._arithmetic, cores)
         self._of_thread = threading.local()
         stored = Checks.load(entry / "checks.npz")
-        difference = stored.require(self.run, name, _ALLOWED[precision], checks)
+        if quantised:
+            own = Checks.load(quantised / "checks.npz")
+            own.require(self.run, f"{name} in int8", _ALLOWED_OF_INT8, checks, _TRY_HERE)
+            difference = stored.difference(self.run, checks)
+        else:
+            difference = stored.require(self.run, name, _ALLOWED[precision], checks)
         self.description = Description("openvino", precision, difference)
 
     def run(self, batch: Pixels) -> Probabilities:
@@ -87,7 +109,7 @@ class OpenVinoEngine:
         request = getattr(self._of_thread, "request", None)
         if request is None:
             request = self._of_thread.request = self._network.create_infer_request()
-        request.infer([batch])
+        _infer(request, batch, 0)
         return np.array(request.get_output_tensor().data, dtype=np.float32)
 
     def explaining(self) -> "OpenVinoExplaining":
@@ -97,7 +119,7 @@ class OpenVinoEngine:
             CannotExplain: its head can't be followed backwards.
             Drifted: with more outputs its answers are not the reference's.
         """
-        return OpenVinoExplaining(self._name, self._entry, self.description.precision, self._cores)
+        return OpenVinoExplaining(self._name, self._entry, self._arithmetic, self._cores)
 
     @cached_property
     def layers(self) -> Layers:
@@ -112,9 +134,9 @@ class OpenVinoEngine:
             SettingsError, EngineError: the network has to be exported again, with every layer as
                 an output, and can't be.
         """
-        precision = self.description.precision
+        precision = self._arithmetic
         if layer is None:
-            network = _read(self._entry)
+            network = _read(self._answering)
             network.output(0).tensor.add_names({_PROBABILITIES})
             network.add_outputs([penultimate(network)])
             return OpenVinoExtracting(
@@ -175,7 +197,7 @@ class OpenVinoExtracting:
         request = getattr(self._of_thread, "request", None)
         if request is None:
             request = self._of_thread.request = self._network.create_infer_request()
-        request.infer([batch])
+        _infer(request, batch, *range(len(self._network.outputs)))
         return request
 
     def _features(self, request: Any, count: int) -> Features:
@@ -220,7 +242,7 @@ class OpenVinoExplaining:
         request = getattr(self._of_thread, "request", None)
         if request is None:
             request = self._of_thread.request = self._network.create_infer_request()
-        request.infer([batch])
+        _infer(request, batch, _PROBABILITIES)
         values = {node: request.get_tensor(tensor).data for node, tensor in self._outputs.items()}
         probabilities = request.get_tensor(_PROBABILITIES).data
         return np.array(probabilities, np.float32), values
@@ -237,8 +259,36 @@ def _with_outputs(network: Any, wanted: list[Any]) -> dict[str, str]:
     return names
 
 
+def _infer(request: Any, batch: Pixels, *outputs: int | str) -> None:
+    """Run an inference request, and see that it has written its outputs.
+
+    OpenVINO (2026.4) can lose an exception of a network whose shapes are not fixed, and leaves the
+    answer to the last picture where this one's should be: so NaN lies there before.
+
+    Args:
+        outputs: those to look at, by index or by the name of a tensor; of f32.
+
+    Raises:
+        NotComputed: one of them doesn't hold numbers.
+    """
+    for output in outputs:
+        _tensor(request, output).fill(np.nan)
+    # Not infer(batch): to look at every input and copy every output takes it longer than all this.
+    pixels = request.get_input_tensor()
+    pixels.shape = batch.shape
+    pixels.data[:] = batch
+    request.infer(share_outputs=True)
+    if not all(np.isfinite(_tensor(request, output)).all() for output in outputs):
+        raise NotComputed("the engine gave no numbers for a picture")
+
+
+def _tensor(request: Any, output: int | str) -> Any:
+    by_index = isinstance(output, int)
+    return (request.get_output_tensor(output) if by_index else request.get_tensor(output)).data
+
+
 def _read(entry: Path) -> Any:
-    return _openvino().Core().read_model(entry / "network.xml")
+    return openvino().Core().read_model(entry / "network.xml")
 
 
 def _keep_only(network: Any, layer: str) -> None:
@@ -251,7 +301,7 @@ def _keep_only(network: Any, layer: str) -> None:
 
 def _compiled(network: Any, precision: str, cores: int) -> Any:
     """A network, or a file of one, prepared for this processor."""
-    core = _openvino().Core()
+    core = openvino().Core()
     chosen = {
         # Said explicitly: by itself it takes bf16 where there is one, and answers change.
         "INFERENCE_PRECISION_HINT": precision,
@@ -263,15 +313,15 @@ def _compiled(network: Any, precision: str, cores: int) -> Any:
 
 def has_bf16() -> bool:
     """Whether this processor computes in bf16."""
-    capabilities: list[str] = _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities: list[str] = openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in capabilities
 
 
-def _openvino() -> ModuleType:
+def openvino() -> ModuleType:
     """OpenVINO without its converter, which reports to its makers as soon as it is imported."""
     # None is how Python itself writes down that a module can't be imported.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
-    import openvino
+    import openvino as found
 
-    module: ModuleType = openvino
+    module: ModuleType = found
     return module

@@ -32,6 +32,13 @@ from imaging.colour import plain, to_srgb
 from imaging.guard import TooMuchWork, check_tiles, guarded
 
 ALLOWED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC/HEIF and AVIF"
+# Which formats are left to processes of their own (`apart.py`), by the word for it. What that
+# costs is in docs/trust.md: for a small JPEG, half as much again as decoding it.
+APART: dict[str, frozenset[str]] = {
+    "none": frozenset(),
+    "rare": frozenset(["GIF", "BMP", "TIFF", "HEIF", "AVIF"]),
+    "all": frozenset(["JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]),
+}
 
 # Of rows Pillow keeps pointers: 50 million rows of one pixel took 430 MB and 5 s. And libjpeg,
 # which writes what /image gives back, takes no longer side than this (JPEG_MAX_DIMENSION).
@@ -94,10 +101,14 @@ class BrokenImage(RequestError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an upload may cost. Decoding one holds up to some 16 bytes a pixel for a moment."""
+    """What an upload may cost. Decoding one holds up to some 16 bytes a pixel for a moment.
+
+    `apart` are the formats that are left to processes which may crash (`apart.py`).
+    """
 
     max_bytes: int = 16 * 2**20
     max_pixels: int = 50_000_000
+    apart: frozenset[str] = APART["none"]
 
 
 def read(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> Image.Image:
@@ -124,7 +135,7 @@ def read_sized(
     Raises:
         UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`.
     """
-    ((photo, size),) = _read(data, limits, [at_least])
+    ((photo, size),) = read_sides(data, limits, [at_least])
     return photo, size
 
 
@@ -139,15 +150,24 @@ def read_in_sizes(
     Raises:
         UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`.
     """
-    return tuple(photo for photo, _ in _read(data, limits, sides))
+    return tuple(photo for photo, _ in read_sides(data, limits, sides))
 
 
-def _read(
+def read_sides(
     data: bytes, limits: Limits, sides: Sequence[int | None]
 ) -> list[tuple[Image.Image, tuple[int, int]]]:
-    """For each side the photo, and the size that it has with all its pixels."""
+    """For each side the photo as `read_in_sizes` gives it, and its size with all its pixels.
+
+    Raises:
+        UnsupportedImage, PictureTooLarge, BrokenImage: as of `read`.
+        DecoderUnavailable: it is to be read apart, and no process can be started.
+    """
     _check_bytes(data, limits)
     kind = _kind(data)
+    if kind in limits.apart:
+        from imaging import apart  # which needs what is in this file
+
+        return apart.read_sides(data, limits, sides)
     found = _decoded(kind, data, limits, sides)
     with _refusing(kind, data, limits):
         photos = [plain(picture, side) for (picture, _), side in zip(found, sides, strict=True)]
@@ -249,6 +269,8 @@ def _refusing(kind: str, data: bytes, limits: Limits) -> Iterator[None]:
         raise BrokenImage(
             f"the {kind} picture can't be read here: {error}; save it again in an ordinary way"
         ) from error
+    except MemoryError:  # ours, and not the picture's
+        raise
     except Exception as error:
         cut = "truncated" in str(error).lower()
         fault = "is cut short" if cut else "is damaged or of a rare kind"

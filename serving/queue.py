@@ -109,6 +109,7 @@ class Queue:
         self.capacity = capacity
         self._waiting_changed = waiting_changed
         self._jobs: deque[Job[object]] = deque()
+        self._at_work: dict[int, Job[object]] = {}  # by the runner's thread
         self._idle = 0
         self._held = 0
         self._closed = False
@@ -162,6 +163,19 @@ class Queue:
             self._change.notify(len(jobs))
         return jobs
 
+    @property
+    def overdue_s(self) -> float:
+        """Seconds by which the job longest at work is past its deadline; 0 if none is."""
+        with self._change:
+            return max([0.0, *(-job.remaining_s for job in self._at_work.values())])
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it is full, and more of those places are held than waited in."""
+        with self._change:
+            waiting = len(self._jobs)
+            return waiting + self._held >= self.capacity + self._idle and self._held > waiting
+
     def close(self) -> None:
         """Take nothing more in, finish what waits, and join the runners."""
         with self._change:
@@ -205,6 +219,7 @@ class Queue:
 
     def _next(self) -> Job[object] | None:
         with self._change:
+            self._at_work.pop(threading.get_ident(), None)
             self._idle += 1
             while not self._jobs and not self._closed:
                 self._change.wait()
@@ -212,4 +227,5 @@ class Queue:
             if not self._jobs:
                 return None
             self._waiting_changed(-1)
-            return self._jobs.popleft()
+            job = self._at_work[threading.get_ident()] = self._jobs.popleft()
+            return job

@@ -20,7 +20,8 @@ from models.card import Card
 from models.folder import TAUGHT
 
 MOST = 4000  # photos kept: at 1280 features 10 MB, and 2 ms an answer
-# Share of the taught photos that would be turned away if they came as new ones.
+# Share of the taught photos that would be turned away if they came as new ones; what it rests on
+# is in docs/training.md.
 TURNED_AWAY = 0.02
 _SHARE = 1024  # photos compared at once
 Floats = NDArray[np.float32]
@@ -49,6 +50,7 @@ class Taught:
         classes: NDArray[np.int64],
         seed: int = 0,
         kept_out: Floats | None = None,
+        turned_away: float = TURNED_AWAY,
     ) -> "Taught":
         """Keep photos of every class, and find the threshold.
 
@@ -59,6 +61,7 @@ class Taught:
             kept_out: features of further photos of the same classes, by which the threshold is
                 found: a network that learned the others by heart finds them all too alike. None:
                 each photo is left out in turn.
+            turned_away: share of those photos that are under the threshold, 0-1.
         """
         units = _units(features)
         kept = _drawn(classes, seed)
@@ -70,7 +73,7 @@ class Taught:
             own = np.full(len(units), -1)
             own[kept] = np.arange(len(kept))
             nearest = _nearest(columns, units, own)
-        return cls(bank, float(np.quantile(nearest, TURNED_AWAY)))
+        return cls(bank, float(np.quantile(nearest, turned_away)))
 
     def similarity(self, features: Floats) -> Floats:
         """Cosine similarity to the nearest taught photo, float32 (photos,)."""

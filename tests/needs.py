@@ -25,11 +25,15 @@ def _chinese_font() -> bool:
 # What is needed, whether it is there, the Debian package that brings it, what is left out without it.
 NEEDS = (
     ("redis-server", _program("redis-server"), "redis-server", "tests of /image's store in Redis"),
+    ("nginx", _program("nginx", "/usr/sbin/nginx"), "nginx-light", "tests of the proxy in front"),
+    ("strace", _program("strace"), "strace", "the test that photos leave no trace"),
     ("ImageMagick", _program("convert-im6.q16", "magick"), "imagemagick", "tests of EXIF orientation against another program"),
     ("wrk", _program("wrk"), "wrk", "tests of the benchmarks"),
     ("curl", _program("curl"), "curl", "the README's curl line"),
     ("Chromium", _program("chromium", "chromium-browser", "google-chrome"), "chromium", "tests of the page in a browser"),
     ("WordNet", Path("/usr/share/wordnet/data.noun").is_file, "wordnet-base", "the check of the tree of groups"),
+    ("Prometheus", _program("prometheus"), "prometheus", "the dashboard's and the alerts' tests"),
+    ("a C compiler", _program("cc", "gcc"), "build-essential", "the test of clocks that jump"),
     ("a Chinese font", _chinese_font, "fonts-droid-fallback", "tests of Chinese names drawn on photos"),
 )  # fmt: skip
 

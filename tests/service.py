@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,15 +71,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def begin(folder: Path, cwd: Path = ROOT, **settings: object) -> Service:
-    """Start `python app.py` in the folder `cwd` and return at once."""
+def begin(folder: Path, cwd: Path = ROOT, under: Sequence[str] = (), **settings: object) -> Service:
+    """Start `python app.py` in the folder `cwd`, `under` another program's rule; return at once."""
     port = free_port()
     log = folder / f"service-{port}.log"
     given = {"drain_s": 0, "cache": folder / "compiled", "images": folder / "images", **settings}
     variables = {f"SHIWU_{name.upper()}": str(value) for name, value in given.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py"), "--port", str(port)],
+            [*under, sys.executable, str(ROOT / "app.py"), "--port", str(port)],
             cwd=cwd,
             env=os.environ | variables,
             stdout=output,
@@ -90,9 +90,11 @@ def begin(folder: Path, cwd: Path = ROOT, **settings: object) -> Service:
 
 
 @contextlib.contextmanager
-def running(folder: Path, cwd: Path = ROOT, **settings: object) -> Iterator[Service]:
+def running(
+    folder: Path, cwd: Path = ROOT, under: Sequence[str] = (), **settings: object
+) -> Iterator[Service]:
     """The service, ready; stopped at the end whatever happens."""
-    service = begin(folder, cwd, **settings)
+    service = begin(folder, cwd, under, **settings)
     try:
         service.wait_until_ready()
         yield service

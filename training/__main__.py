@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -136,7 +137,8 @@ def _say(card: Card, given: argparse.Namespace) -> None:
     if card.top1 is not None and card.calibration:
         count = card.calibration.pictures
         print(_sentence(card, Figures(count, card.top1, card.top5 or 0.0), given.data))
-    print(f"Look at {given.out / REPORT}; serve it with: make run MODEL={given.out}")
+    served = shlex.quote(str(given.out))
+    print(f"Look at {given.out / REPORT}; serve it with: make run MODEL={served}")
 
 
 def _sentence(card: Card, figures: Figures, data: Path) -> str:

@@ -17,6 +17,7 @@ from training import export
 from training.head import Head, fit_head
 from training.outcome import Outcome
 from training.task import Asked, Task
+from training.workplace import workplace
 
 _log = logging.getLogger(__name__)
 
@@ -29,18 +30,19 @@ def bottleneck(asked: Asked) -> Card:
             mend it.
     """
     begun = time.monotonic()
-    made = export.begin(asked.out, zoo.card(asked.model).parameters)
-    task = Task(asked)
-    head = learn_head(task)
-    card = export.taught_card(task.name, task.data, task.card, made)
-    export.write_labels(task.data, made)
-    taught = Taught.of(task.train.features, task.train.classes, asked.seed)
-    taught.save(made)
-    network = export.with_head(task.card, task.backbone.weights, card, head)
-    card = export.write_weights(network, card)
-    export.compile_network(card)
-    outcome = _outcome(task, head, taught, time.monotonic() - begun)
-    return export.finish(card, outcome, asked.command, asked.out)
+    with workplace(asked.out, zoo.card(asked.model).parameters) as work:
+        task = Task(asked)
+        head = learn_head(task)
+        made = export.begin(work)
+        card = export.taught_card(task.name, task.data, task.card, made)
+        export.write_labels(task.data, made)
+        taught = Taught.of(task.train.features, task.train.classes, asked.seed)
+        taught.save(made)
+        network = export.with_head(task.card, task.backbone.weights, card, head)
+        card = export.write_weights(network, card)
+        export.compile_network(card)
+        outcome = _outcome(task, head, taught, time.monotonic() - begun)
+        return export.finish(card, outcome, asked.command, asked.out)
 
 
 def learn_head(task: Task, photos: NDArray[np.int64] | None = None) -> Head:

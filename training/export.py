@@ -1,6 +1,6 @@
 """Writes what was trained as a network folder that `models` loads and the service serves.
 
-A folder is made aside, in `work/network`, and moved to its place when it is whole; card.json comes
+A folder is made aside (workplace.py), and moved to its place when it is whole; card.json comes
 last, and makes it a network. Besides what every network folder holds there are
 
 taught.npz     the taught photos' features, for "none of these" (serving/taught.py)
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from engines import cache
 from errors import SettingsError
@@ -25,7 +24,7 @@ from models import convnet, folder, labels
 from models.build import build
 from models.card import Calibration, Card
 from serving.predictor import CERTAIN_AT
-from training.checkpoint import Arrays, NoRoom
+from training.checkpoint import Arrays
 from training.data import Data
 from training.evaluate import interval
 from training.head import Head
@@ -40,48 +39,19 @@ REPORT = "report.html"
 _MODEL_CARD = "README.md"
 
 
-_held: list[Any] = []  # locks, as long as this process lives
-
-
-class AlreadyThere(SettingsError):
-    """The folder to be written holds a network."""
-
-
 class CannotTeach(SettingsError):
     """A network's head can't be replaced."""
 
 
-def begin(out: Path, parameters: int | None) -> Path:
-    """The folder in `out` where the network is made; `out` itself is made if it isn't there.
-
-    Until this process ends no other one can begin there.
+def begin(work: Path) -> Path:
+    """The folder in which the network is made; empty.
 
     Args:
-        parameters: of the network that will be written, about; None where nobody counted them.
-
-    Raises:
-        AlreadyThere: `out` holds a network already, or another run is making one.
-        NoRoom: the disk has no room for it, or `out` can't be a folder.
+        work: where the run works.
     """
-    if (out / folder.CARD).exists():
-        raise AlreadyThere(f"{out} already holds a network; give another --out")
-    made = out / "work" / "network"
-    try:
-        made.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(made).free
-        _held.append(FileLock(made.parent / "lock", timeout=0, is_singleton=True))
-        _held[-1].acquire()
-    except Timeout as error:
-        raise AlreadyThere(f"another run is writing into {out}; give another --out") from error
-    except OSError as error:
-        raise NoRoom(f"nothing can be written to {out} ({error.strerror or error})") from error
-    # Its weights twice, and as OpenVINO runs it; what is learned on the way comes on top.
-    needed = 16 * (parameters or 0) + 30 * 2**20
-    if free < needed:
-        raise NoRoom(
-            f"{free // 2**20} MB are free at {out}, and the network takes about "
-            f"{needed // 2**20} MB while it is made; make room, or give another --out"
-        )
+    made = work / "network"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
     return made
 
 
@@ -215,7 +185,6 @@ def finish(card: Card, outcome: Outcome, command: str, out: Path) -> Card:
         if there.is_dir():
             shutil.rmtree(there)
         path.replace(there)
-    shutil.rmtree(out / "work")
     return replace(card, folder=out.absolute())
 
 

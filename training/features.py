@@ -24,19 +24,23 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from engines.cache import CacheUnusable
 from engines.engine import Engine, Extracting
 from engines.load import load
 from imaging.fit import Fit
 from models import weights
+from models.build import NotItsWeights
 from models.card import Card, FitMode
 from serving.cores import available
 from training.checkpoint import NoRoom
 from training.data import BadData, Sample
 from training.pack import picture
 from training.vary import Variation
+from training.workplace import require_room
 
 CHUNK = 64  # photos that are kept in one file; what a kill can lose
 GLANCE = 16  # side of the picture by which copies are found, pixels
+_FORMATS = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")  # how HDF5 and .keras files begin
 Floats = NDArray[np.float32]
 
 
@@ -78,8 +82,8 @@ class Backbone:
         """Find the weights; the network is loaded when it is first needed.
 
         The whole shorter side of a photo is used, and not the middle 0.875 of it as ImageNet's
-        networks do: what people photograph reaches to the edge (cats and dogs: 0.984 of 800
-        photos right instead of 0.978).
+        networks do: what people photograph reaches to the edge (docs/training.md: by
+        cross-validation).
 
         Args:
             given: the weights file, or a folder of files by Keras' names.
@@ -87,19 +91,34 @@ class Backbone:
 
         Raises:
             WeightsMissing: they can't be had.
+            NotItsWeights: the file holds no weights at all.
         """
         self.card = replace(card, crop=1.0, mode=mode or card.mode)
         self.weights = weights.find(card, given=given)
+        _refuse_anything_else(self.weights)
         self.how = Fit(card.input_size, self.card.mode, self.card.crop, card.interpolation)
         self.cache = cache
         self._forms: dict[str | None, Extracting] = {}
 
     @cached_property
     def engine(self) -> Engine:
-        """The fast engine with the network loaded."""
-        return load(
-            self.card, lambda: self.weights, compiled=self.cache / "compiled", cores=available()
-        )
+        """The fast engine with the network loaded.
+
+        Raises:
+            NoRoom: its compiled form can't be kept.
+            SettingsError, EngineError: the network can't be loaded, or not from these weights.
+        """
+        compiled = self.cache / "compiled"
+        if not self.card.folder and not any(compiled.glob(f"{self.card.name}-*/entry.json")):
+            require_room(compiled, 8 * (self.card.parameters or 0), "--cache")
+        try:
+            return load(self.card, lambda: self.weights, compiled=compiled, cores=available())
+        except CacheUnusable as error:
+            why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
+            raise NoRoom(
+                f"the network can't be kept in {compiled} ({why}); make room, or give another "
+                "--cache"
+            ) from error
 
     def look(
         self,
@@ -177,6 +196,16 @@ class Backbone:
         if layer not in self._forms:
             self._forms[layer] = self.engine.extracting(layer)
         return self._forms[layer]
+
+
+def _refuse_anything_else(path: Path) -> None:
+    """Say at once what Keras would say after half a minute."""
+    with path.open("rb") as file:
+        if not file.read(8).startswith(_FORMATS):
+            raise NotItsWeights(
+                f"{path} is no file of weights; Keras keeps them as .h5 or .keras: give such a "
+                "file, or a folder with files by Keras' names"
+            )
 
 
 def _digest_of(sample: Sample) -> str:

@@ -8,10 +8,12 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from training.checkpoint import NoRoom
+from training.data import find
 from training.evaluate import top_k
 from training.head import check_classes, fit_head
 from training.task import Asked, Task
@@ -47,10 +49,11 @@ def kfold(asked: Asked, folds: int = 5) -> Folds:
     """
     from sklearn.model_selection import StratifiedKFold
 
-    task = Task(asked)
-    data = task.data
-    task.data = replace(data, train=(*data.train, *data.validation), validation=())
-    seen = task.train
+    with TemporaryDirectory() as spare:
+        data = find(asked.data, Path(spare) / "unpacked", asked.seed)
+        whole = replace(data, train=(*data.train, *data.validation), validation=())
+        task = Task(asked, whole)
+        seen = task.train
     check_classes(seen.classes, data.ids, folds)
     cuts = StratifiedKFold(folds, shuffle=True, random_state=asked.seed)
     shares = []

@@ -97,6 +97,8 @@ def _curves(outcome: Outcome) -> list[dict[str, Any]]:
         if len(outcome.history) < 2 or not values:
             continue
         low, high = min(values), max(values)
+        if low == high:  # a line needs something to be compared with
+            low, high = 0.0, high or 1.0
         first, last = (int(outcome.history[i]["epoch"]) for i in (0, -1))
         drawn.append(
             {

@@ -33,6 +33,7 @@ from training.pack import Pack, pack
 from training.schedule import learning_rate, size_at
 from training.step import make_step, mixed_precision
 from training.task import Asked
+from training.workplace import CHECKPOINT, workplace
 
 if TYPE_CHECKING:
     import keras
@@ -103,28 +104,28 @@ def scratch(
         every_s: seconds between checkpoints.
     """
     begun = time.monotonic()
-    made = export.begin(asked.out, 5_000_000)
-    work = asked.out / "work"
-    data = find(asked.data, work / "unpacked", asked.seed)
-    packed = pack(data, size, work)
-    _log.info("%d pictures in %d classes", len(packed.classes), len(data.ids))
-    plan = plan_for(len(packed.classes), epochs, minutes, asked.seed)
-    averaged, history = train(packed, len(data.ids), plan, work / "checkpoint.npz", every_s)
-    card = export.write_convnet(asked.name or export.name_of(asked.out), data, size, averaged, made)
-    shown, given = _asked_about(card, data, asked)
-    outcome = Outcome(
-        "scratch",
-        {"pictures become": f"{size} x {size} pixels", **asdict(plan)},
-        [label for _, label in export.named(data)],
-        shown,
-        given,
-        _temperature(shown, given),
-        "these photos themselves",
-        history=history,
-        counts=np.bincount(packed.classes, minlength=len(data.ids)).tolist(),
-        seconds=time.monotonic() - begun,
-    )
-    return export.finish(card, outcome, asked.command, asked.out)
+    with workplace(asked.out, 5_000_000) as work:
+        data = find(asked.data, work / "unpacked", asked.seed)
+        packed = pack(data, size, work)
+        _log.info("%d pictures in %d classes", len(packed.classes), len(data.ids))
+        plan = plan_for(len(packed.classes), epochs, minutes, asked.seed)
+        averaged, history = train(packed, len(data.ids), plan, work / CHECKPOINT, every_s)
+        name = asked.name or export.name_of(asked.out)
+        card = export.write_convnet(name, data, size, averaged, export.begin(work))
+        shown, given = _asked_about(card, data, asked)
+        outcome = Outcome(
+            "scratch",
+            {"pictures become": f"{size} x {size} pixels", **asdict(plan)},
+            [label for _, label in export.named(data)],
+            shown,
+            given,
+            _temperature(shown, given),
+            "these photos themselves",
+            history=history,
+            counts=np.bincount(packed.classes, minlength=len(data.ids)).tolist(),
+            seconds=time.monotonic() - begun,
+        )
+        return export.finish(card, outcome, asked.command, asked.out)
 
 
 def train(

@@ -128,16 +128,16 @@ def _normalise_at_once(network: "keras.Model") -> None:
 
     def call(layer: Any, inputs: Any, training: bool | None = None, **_: Any) -> Any:
         normalised = batch_norm(
-            inputs.permute(0, 3, 1, 2),  # PyTorch takes channels first; the memory stays as it is
+            inputs.movedim(-1, 1),  # PyTorch takes channels first; the memory stays as it is
             layer.moving_mean.value,
             layer.moving_variance.value,
-            layer.gamma.value,
-            layer.beta.value,
+            layer.gamma.value if layer.scale else None,
+            layer.beta.value if layer.center else None,
             bool(training) and layer.trainable,
             1 - layer.momentum,
             layer.epsilon,
         )
-        return normalised.permute(0, 2, 3, 1)
+        return normalised.movedim(1, -1)
 
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):

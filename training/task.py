@@ -69,7 +69,8 @@ class Task:
             data: the photos, when they are found already.
 
         Raises:
-            SettingsError: bad data, an unknown network, or no weights.
+            SettingsError: bad data, an unknown network, or no weights of it.
+            EngineError: the network can't be computed with.
         """
         self.asked = asked
         card = zoo.card(asked.model)
@@ -77,6 +78,7 @@ class Task:
         self.data = data or find(asked.data, asked.out / "work" / "unpacked", asked.seed)
         if len(self.data.ids) > MOST_CLASSES:
             check_classes(np.arange(len(self.data.ids)), self.data.ids)
+        self.backbone.engine  # noqa: B018 - what is wrong with weights is said before photos are read
         _log.info(
             "%d photos to learn from and %d to measure on, of %d classes",
             len(self.data.train),

@@ -70,6 +70,18 @@ def test_a_picture_larger_than_the_whole_store_is_refused_in_numbers(where):
         open_store(where, 600, 100).put(bytes(101))
 
 
+def test_pictures_left_by_a_process_that_is_gone_go_in_their_time_though_nobody_asks(tmp_path):
+    folder = tmp_path / "images"
+    open_store(str(folder), 600, 1000).put(b"picture")
+    store = open_store(str(folder), 1, 1000)
+    assert list(folder.iterdir())
+    end = time.monotonic() + 20
+    while list(folder.iterdir()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert store.ttl_s == 1
+
+
 def test_expired_pictures_are_gone(where):
     """The folder looks at the files' age, which the test changes; Redis counts by itself."""
     store = open_store(where, 600 if where.startswith("/") else 0.001, 1000)

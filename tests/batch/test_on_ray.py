@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -123,11 +124,23 @@ def mixed(tmp_path):
     return folder
 
 
-def test_rows_by_ray_are_those_by_threads(mixed, network, predict, out, tmp_path):
-    predict(mixed)
-    done = _run(*_words([mixed], tmp_path / "by ray", network, "--ray"))
+@pytest.fixture
+def twice(tmp_path):
+    """A tar that was added to: one name is in it twice, with another photo each time."""
+    place = tmp_path / "twice.tar"
+    with tarfile.open(place, "w") as tar:
+        for colour in ("red", "blue"):
+            photo = tmp_path / f"{colour}.jpg"
+            photo.write_bytes(small.photo(colour))
+            tar.add(photo, "photo.jpg")
+    return place
+
+
+def test_rows_by_ray_are_those_by_threads(mixed, twice, network, predict, out, tmp_path):
+    predict(mixed, twice)
+    done = _run(*_words([mixed, twice], tmp_path / "by ray", network, "--ray"))
     assert done.returncode == 0, done.stderr
-    assert "43 photos computed" in done.stderr
+    assert "44 photos computed" in done.stderr
     assert rows(tmp_path / "by ray") == rows(out)
 
 

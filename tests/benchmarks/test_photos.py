@@ -32,8 +32,11 @@ def test_small_photos_of_the_right_size_come_first_and_are_left_as_they_are(tmp_
     assert size(second) == (500, 375)
 
 
-def test_big_photos_have_twelve_megapixels():
-    assert [size(photo) for photo in photos.big(photos.small(None)[:1])] == [(4032, 3024)]
+@pytest.mark.parametrize("name", photos.SIZES)
+def test_photos_come_in_every_size_by_its_name(name):
+    (photo,) = photos.enlarged(photos.small(None)[:1], name)
+    width, height = size(photo)
+    assert f"{width}x{height}" == name
 
 
 def test_a_folder_without_photos_is_refused_by_name(tmp_path):

@@ -42,11 +42,12 @@ while status != 200 and time.monotonic() < end:
         status = error
 raise SystemExit(0 if status == 200 else str(status))
 """
-PREDICT = """
+POST = """
 import http.client, pathlib, sys
 photo = pathlib.Path(sys.argv[1]).read_bytes()
 service = http.client.HTTPConnection("127.0.0.1", 5000, timeout=30)
-service.request("POST", "/predict", photo, {"Content-Type": "image/jpeg"})
+said = {"Content-Type": "image/jpeg", "Accept": "application/json"}
+service.request("POST", sys.argv[2], photo, said)
 print(service.getresponse().read().decode())
 """
 
@@ -82,7 +83,10 @@ class Container:
         assert ready.returncode == 0, f"not ready in time:\n{said}"
 
     def predict(self, photo: Path) -> dict:
-        return json.loads(self._tool.must(*self._within_its_network(PREDICT), photo))
+        return self.post(photo, "/predict")
+
+    def post(self, photo: Path, address: str) -> dict:
+        return json.loads(self._tool.must(*self._within_its_network(POST), photo, address))
 
     def check_health(self) -> None:
         self._tool.must("health", self._name)
@@ -102,10 +106,11 @@ class Container:
 class Image:
     """A built image."""
 
-    def __init__(self, tool: Tool, folder: Path) -> None:
+    def __init__(self, tool: Tool, folder: Path, name: str, *arguments: str) -> None:
         self._tool = tool
         self._folder = folder
-        self._tool.must("build", ROOT, "-t", "shiwu-test", "-o", folder)
+        given = [word for argument in arguments for word in ("--build-arg", argument)]
+        self._tool.must("build", ROOT, "-t", name, "-o", folder, *given)
         self.facts = json.loads((folder / "image.json").read_text())  # sizes and configuration
 
     @contextlib.contextmanager
@@ -129,7 +134,9 @@ class Image:
 def image(shared, tmp_path_factory) -> Image:
     if os.geteuid() != 0:
         pytest.skip("needs root, to build and run the image")
-    return Image(Tool(shared / "tools/build_image.py"), tmp_path_factory.mktemp("image"))
+    return Image(
+        Tool(shared / "tools/build_image.py"), tmp_path_factory.mktemp("image"), "shiwu-test"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -227,9 +234,28 @@ def test_its_own_layers_stay_small(image):
     assert image.facts["own_bytes"] <= OWN_LAYERS, layers
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/operations.md"])
+def test_its_size_is_what_the_documents_say(image, page):
+    (said,) = re.findall(r"\b(24\d|25\d) MB \(10⁶", (ROOT / page).read_text(encoding="utf-8"))
+    assert abs(int(said) - image.facts["own_bytes"] / 1e6) <= 3
+
+
 def test_it_says_what_it_is(image):
     config = image.facts["config"]
     assert config["Labels"]["org.opencontainers.image.version"] == VERSION
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert list(config["ExposedPorts"]) == ["5000/tcp"]
     assert config["Entrypoint"] == ["python", "app.py"]
+
+
+@pytest.mark.slow
+def test_every_layer_and_traces_can_be_had_if_asked_for(image, shared, tmp_path):
+    """And cost what the documents say: the network once more, and OpenTelemetry."""
+    tool = Tool(shared / "tools/build_image.py")
+    full = Image(tool, tmp_path, "shiwu-test-full", "EVERY_LAYER=1", "TRACES=1")
+    with full.running() as container:
+        photo = shared / "data/photos/elephant.jpg"
+        features = container.post(photo, "/features?layer=re_lu_6&pooling=avg")
+        assert features["layer"] == "re_lu_6"
+        assert container.python("import json, opentelemetry.sdk; print(json.dumps(True))") is True
+    assert full.facts["own_bytes"] - image.facts["own_bytes"] < 25_000_000

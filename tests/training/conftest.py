@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,21 @@ def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, **more
     )
+
+
+def kill_at_checkpoint(arguments: Sequence[object], out: Path) -> None:
+    """Begin `python -m training`, and kill it when it has written its first checkpoint."""
+    kept = out / "work" / "checkpoint.npz"
+    begun = subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    with begun:
+        said = []
+        for line in begun.stderr:
+            said.append(line)
+            if kept.exists():
+                break
+        begun.kill()
+        begun.stderr.read()
+    assert kept.exists(), "".join(said)
 
 
 @pytest.fixture

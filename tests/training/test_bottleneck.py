@@ -224,7 +224,7 @@ def test_bad_photos_end_the_command_with_a_sentence(bad, tmp_path, bottlenecked)
     assert ran.returncode == 1
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert not (tmp_path / "out" / "card.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_network_that_does_not_exist_is_named_with_the_nearest(own_photos, tmp_path):

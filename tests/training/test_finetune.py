@@ -1,7 +1,8 @@
 """A network's top layers taught other classes, run as people run it."""
 
 import json
-import subprocess
+import os
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from models import folder
 from models.build import build
 from models.card import Card
-from tests.training.conftest import BOX, ROOT, command, run
-from training.finetune import UnknownTop, find_top
+from tests.training.conftest import BOX, COLOURS, draw, kill_at_checkpoint, run
+from training.top import UnknownTop, find_top
 
 # Whichever comes first waits for networks to be taught, on a busy machine for minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -26,16 +27,7 @@ def tuned(own_photos, bottlenecked, tmp_path_factory):
     """A run that was killed after its first epoch, and the same command given again."""
     out = tmp_path_factory.mktemp("tuned") / "Tuned"
     arguments = _arguments(own_photos, out, bottlenecked.cache)
-    begun = subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    with begun:
-        said = []
-        for line in begun.stderr:
-            said.append(line)
-            if (out / "work" / "checkpoint.npz").exists():
-                break
-        begun.kill()
-        begun.stderr.read()
-    assert (out / "work" / "checkpoint.npz").exists(), "".join(said)
+    kill_at_checkpoint(arguments, out)
     ran = run(*arguments)
     assert ran.returncode == 0, ran.stderr
     return out, ran
@@ -124,3 +116,25 @@ def test_a_wrong_layer_ends_the_command_with_a_sentence(own_photos, bottlenecked
     assert ran.returncode == 1
     assert "--top no_such: no such layer" in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_with_two_photos_to_learn_from_is_named(bottlenecked, tmp_path):
+    """One is kept out, and one alone fits no head."""
+    draw(tmp_path / "photos" / "cats", COLOURS["red"], 5)
+    draw(tmp_path / "photos" / "big dogs", COLOURS["blue"], 3)
+    ran = run(*_arguments(tmp_path / "photos", tmp_path / "out", bottlenecked.cache))
+    assert ran.returncode == 1
+    assert "too few photos to learn from in the class 'big dogs': at least 3" in ran.stderr
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs PyTorch, which is not required")
+def test_top_layers_are_taught_on_pytorch_too(own_photos, bottlenecked, tmp_path):
+    """What comes out is served like any other network."""
+    out = tmp_path / "Tuned"
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    ran = run(*_arguments(own_photos, out, bottlenecked.cache), env=environment)
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads((out / "figures.json").read_text())
+    assert figures["method"] == "finetune"
+    assert figures["top1"] > 0.9

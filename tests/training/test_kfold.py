@@ -5,7 +5,7 @@ import json
 import pytest
 
 from models import folder
-from tests.training.conftest import BOX, run
+from tests.training.conftest import BOX, kill_at_checkpoint, run
 
 # Whichever comes first waits for the network to be taught, on a busy machine for minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -48,3 +48,30 @@ def test_auto_leaves_out_a_network_that_has_no_weights(bottlenecked, tmp_path):
     assert "Bare is left out: ShiwuNet has no weights" in ran.stderr
     assert folder.load(out).classes == 3
     assert json.loads((out / "figures.json").read_text())["method"] == "bottleneck"
+
+
+def test_auto_fine_tunes_the_best_network_when_there_is_time(bottlenecked, tmp_path):
+    """Also when it is killed on the way: what was chosen by the clock is not chosen anew."""
+    out = tmp_path / "best"
+    networks = ["--networks", BOX, "--minutes", 10]
+    words = ["auto", *_common(bottlenecked, out), *networks, "--passes", 0]
+    kill_at_checkpoint(words, out)
+    ran = run(*words)
+    assert ran.returncode == 0, ran.stderr
+    assert "going on after epoch" in ran.stderr
+    figures = json.loads((out / "figures.json").read_text())
+    assert figures["method"] == "finetune"
+    assert figures["top1"] > 0.9
+    assert not (out / "work").exists()
+
+
+def test_auto_that_is_refused_leaves_nothing_behind(bottlenecked, tmp_path):
+    bare = tmp_path / "Bare"
+    bare.mkdir()
+    for name in ("card.json", "labels.tsv"):
+        (bare / name).write_bytes((BOX / name).read_bytes())
+    out = tmp_path / "best"
+    ran = run("auto", *_common(bottlenecked, out), "--networks", bare)
+    assert ran.returncode == 1
+    assert "no network can be tried: ShiwuNet has no weights" in ran.stderr
+    assert not out.exists()

@@ -93,3 +93,11 @@ def test_learning_is_drawn_as_lines():
     page = report(CARD, outcome([[1, 0, 0]], [0], history=history))
     assert page.count("<polyline") == 2
     assert "0.0,150.0" in page  # the share right begins at its lowest
+
+
+def test_a_figure_that_never_changed_is_drawn_against_nought():
+    """Else its axis would say the same at both ends."""
+    history = [{"epoch": number, "right": 1.0} for number in range(3)]
+    page = report(CARD, outcome([[1, 0, 0]], [0], history=history))
+    assert 'points="0.0,0.0 150.0,0.0 300.0,0.0"' in page
+    assert '<text x="-6" y="154" text-anchor="end">0</text>' in page

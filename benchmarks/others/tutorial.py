@@ -5,8 +5,8 @@ loaded before it starts, the whole photo squeezed into a square, `model.predict`
 Names come from a file, so that nothing is downloaded.
 """
 
-import argparse
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import flask
@@ -19,7 +19,8 @@ SIDE = 224
 TOP = 5
 
 app = flask.Flask(__name__)
-options = argparse.Namespace()
+# model: a network of keras.applications; weights, labels: files; scaling: tf, torch or caffe
+options = SimpleNamespace()
 model: Any = None
 names: list[list[str]] = []
 
@@ -55,19 +56,3 @@ def predict() -> flask.Response:
         reply["predictions"] = decode_predictions(model.predict(prepare(photo)))
         reply["success"] = True
     return flask.jsonify(reply)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tutorial_server")
-    parser.add_argument("--model", required=True, help="a network of keras.applications")
-    parser.add_argument("--weights", required=True, help="its weights, a file")
-    parser.add_argument("--scaling", required=True, choices=["tf", "torch", "caffe"])
-    parser.add_argument("--labels", required=True, help="a file of class ids, tabs and labels")
-    parser.add_argument("--port", required=True, type=int)
-    return parser
-
-
-if __name__ == "__main__":
-    _parser().parse_args(namespace=options)
-    load_model()
-    app.run(host="127.0.0.1", port=options.port)

@@ -20,21 +20,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks import machine, report
-from engines.engine import Engine
-from engines.load import load
-from imaging.fit import Fit, fit
-from imaging.read import read
-from models import weights, zoo
-from serving import cores
-from serving.predictor import square
+from benchmarks import machine, networks, report
+from benchmarks.limit import Limit
+from settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("openvino", "pillow", "numpy", "pyarrow", "ray", "keras", "tensorflow-cpu")
@@ -109,27 +102,15 @@ def _in_turns(given: argparse.Namespace, photos: Path, folder: Path) -> Iterator
 
 def _limit(given: argparse.Namespace, paths: Sequence[str]) -> Round:
     """The least that answers take, in this process."""
-    card = zoo.card(given.model)
-    count = cores.available()
-    find = partial(weights.find, card, given=given.weights)
-    engine = load(card, find, compiled=given.cache, cores=count)
-    how = square(card, None)
-    try:
-        with ThreadPoolExecutor(count) as pool:
-            shares = [paths[i::count] for i in range(count)]
-            list(pool.map(partial(_infer, engine, how), [share[:50] for share in shares]))
-            begun, of_cpu = time.monotonic(), time.process_time()
-            list(pool.map(partial(_infer, engine, how), shares))
-            seconds, of_cpu = time.monotonic() - begun, time.process_time() - of_cpu
-            return Round("limit", len(paths) / seconds, 1000 * of_cpu / len(paths))
-    finally:
-        engine.close()
+    subject = networks.subject(given.model, Settings(cache=given.cache), given.weights)
+    with Limit(subject) as limit:
 
+        def answer(path: str) -> None:
+            limit.answer(Path(path).read_bytes())
 
-def _infer(engine: Engine, how: Fit, paths: Sequence[str]) -> None:
-    for path in paths:
-        photo = read(Path(path).read_bytes(), at_least=how.decode_side)
-        engine.run(fit(photo, how)[None])
+        limit.through(answer, paths[:100])
+        pace = limit.through(answer, paths)
+    return Round("limit", pace.per_s, pace.cpu_ms)
 
 
 def _command(given: argparse.Namespace, photos: Path, out: Path, way: str) -> Round:

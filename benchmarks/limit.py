@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 
@@ -105,7 +105,7 @@ class Limit:
         """One thread, one photo after the other, nothing else running."""
         return self._pool.submit(self._one_by_one, encoded, seconds).result()
 
-    def pace(self, work: Callable[[object], None], on: Sequence[object], seconds: float) -> Pace:
+    def pace(self, work: Callable[[Any], object], on: Sequence[Any], seconds: float) -> Pace:
         """Do some work with each of `on` in turn on all threads, for some seconds."""
         used = time.process_time()
         loop = partial(_loop, work, on, time.monotonic() + seconds)
@@ -115,6 +115,14 @@ class Limit:
         return Pace(
             sum(count / took for count, took in done), 1000 * used / sum(count for count, _ in done)
         )
+
+    def through(self, work: Callable[[Any], object], on: Sequence[Any]) -> Pace:
+        """Do some work once with each of `on`, shared out among all threads."""
+        shares = [on[i :: self._threads] for i in range(self._threads)]
+        begun, used = time.monotonic(), time.process_time()
+        list(self._pool.map(lambda share: [work(one) for one in share], shares))
+        used, seconds = time.process_time() - used, time.monotonic() - begun
+        return Pace(len(on) / seconds, 1000 * used / len(on))
 
     def _one_by_one(self, encoded: Sequence[bytes], seconds: float) -> Alone:
         decoding, inferring = [], []
@@ -130,7 +138,7 @@ class Limit:
 
 
 def _loop(
-    work: Callable[[object], None], on: Sequence[object], end: float, first: int
+    work: Callable[[Any], object], on: Sequence[Any], end: float, first: int
 ) -> tuple[int, float]:
     """How often the work was done by this thread, and in how many seconds."""
     begun, count = time.monotonic(), 0

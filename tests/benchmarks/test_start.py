@@ -38,7 +38,7 @@ def test_memory_and_processor_time_are_those_of_all_processes(tmp_path):
         pids = server.pids()
         assert len(pids) == 2
         assert 200 < server.memory_mb() < 400
-        assert 1.0 <= server.cpu_s() < 3
+        assert 0.9 < server.cpu_s() < 3  # in steps of 10 ms for each process
         server.pause()
         stopped = server.cpu_s()
         assert server.cpu_s() == stopped

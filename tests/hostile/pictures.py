@@ -639,12 +639,12 @@ def _bombs() -> Iterator[bytes]:
         deflated = _zeros(7000 * 7000)
         tags = [(259, 3, 1, 8), (279, 4, 1, len(deflated))]
         yield tiff(7000, 7000, deflated, order=order, extra=tags)
-    flat = Image.new("RGB", (7000, 7000), "red")
-    yield encoded(flat, "JPEG", quality=30)
-    yield encoded(flat.convert("P"), "GIF")
-    yield encoded(flat.resize((1500, 1500)), "WEBP", lossless=True, method=0)
-    yield encoded(flat.resize((1500, 1500)), "AVIF", speed=10)
-    yield encoded(flat.resize((1500, 1500)), "HEIF", quality=10)
+    yield encoded(Image.new("L", (7000, 7000)), "JPEG", quality=30)
+    yield encoded(Image.new("P", (7000, 7000)), "GIF", optimize=False)
+    flat = Image.new("RGB", (1000, 1000), "red")
+    yield encoded(flat, "WEBP", lossless=True, method=0)
+    yield encoded(flat, "AVIF", speed=10)
+    yield encoded(flat, "HEIF", quality=10)
 
 
 def _many_scans() -> Iterator[bytes]:

@@ -31,7 +31,7 @@ def draw(
         path: its ending says in which format.
         unit: of the values.
         facts: what they were measured on.
-        marks: what the marks are, for the legend.
+        marks: what the marks are, if there are any.
     """
     import matplotlib
 
@@ -48,10 +48,7 @@ def draw(
     kinds = list(dict.fromkeys(row.kind for row in rows))
     for axes, panel in zip(every[:, 0], panels, strict=True):
         _panel(axes, panel, [row for row in rows if row.panel == panel], kinds)
-    every[-1, 0].set_xlabel(unit)
-    if marks:
-        every[0, 0].plot([], [], color="#111111", linewidth=1.6, label=marks)
-        every[0, 0].legend(loc="lower right", frameon=False, fontsize=8)
+    every[-1, 0].set_xlabel(f"{unit}; black lines: {marks}" if marks else unit)
     processor = facts["processor"].split(",")[0]
     figure.suptitle(
         f"{processor}; {facts['measured']}\n{facts['versions']}", fontsize=7, color="#555555"
@@ -73,7 +70,7 @@ def _panel(axes: Any, panel: str, rows: Sequence[Bar], kinds: Sequence[str]) -> 
             axes.plot([row.mark] * 2, [place - 0.4, place + 0.4], color="#111111", linewidth=1.6)
     axes.set_yticks(places, [row.name for row in rows], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlim(0, most * 1.12)
+    axes.set_xlim(0, most * 1.25)
     axes.set_title(panel, loc="left", fontsize=10)
     axes.grid(axis="x", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)

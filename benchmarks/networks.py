@@ -76,11 +76,11 @@ def subject(name: str, settings: Settings, given: Path | None = None) -> Subject
     card = zoo.card(name)
     if card.folder:
         return Subject(card, None, "its own weights", settings)
+    where = given or settings.weights
     try:
-        where = given or settings.weights
         file = weights.find(card, given=where, mirror=settings.mirror, offline=settings.offline)
     except WeightsMissing:
-        if given and given.is_file():
+        if where and not where.is_dir():  # a file was named, and isn't there
             raise
         return Subject(card, _random(card), RANDOM, settings)
     return Subject(card, file, f"weights {file.name}", settings)
@@ -117,7 +117,7 @@ from models import zoo
 from models.build import build
 name, file = sys.argv[1], Path(sys.argv[2])
 network = build(zoo.card(name), None)
-kernel = network.layers[-1].trainable_variables[0]
+kernel = [one for one in network.trainable_variables if len(one.shape) > 1][-1]
 kernel.assign(kernel * 0.01)
 part = file.with_name(f"{os.getpid()}.part")
 with h5py.File(part, "w") as written:

@@ -5,8 +5,7 @@
 The tutorial's server under Flask's own server, the same under gunicorn, LitServe, BentoML and Ray
 Serve, each as its documentation recommends for these cores: once with the natural Keras code, and
 once with our engine inside, so that one sees what the engine gives and what the server gives. All
-are started, and measured in turns; whoever isn't being measured stands still (SIGSTOP), but Ray,
-whose processes miss one another then, and which is started anew for each round. The limit
+are started, and measured in turns; whoever isn't being measured stands still (SIGSTOP). The limit
 (`benchmarks.limit`) takes its turn, too. Ours takes its settings from SHIWU_… as ever.
 
 The others run in an environment of their own (`--python`), which
@@ -44,8 +43,9 @@ OTHERS = {
     "gunicorn": (
         f"gunicorn, {_WORKERS} workers",
         "gunicorn",
-        # Without a file of settings it would take ours, which lies in this folder.
-        f"-m gunicorn -c /dev/null -w {_WORKERS} -b 127.0.0.1:{{port}} "
+        # Without a file of settings it would take ours, which lies in this folder; and with a
+        # timeout it would end its workers, who stand still while others are measured.
+        f"-m gunicorn -c /dev/null -t 0 -w {_WORKERS} -b 127.0.0.1:{{port}} "
         "benchmarks.others.on_gunicorn:app",
     ),
     "litserve": ("LitServe", "litserve", "-m benchmarks.others.on_litserve {port}"),
@@ -90,9 +90,9 @@ def _measured(given: argparse.Namespace, settings: Settings, folder: Path) -> It
             }
             peers = [_ours(one, precision) for precision in limits]
             peers += _others(one, given.python, installed)
-            waiting = _waiting(started, peers, folder, bodies)
+            servers = [_waiting(started, peer, folder, bodies) for peer in peers]
             for _ in range(given.rounds):
-                for row in _round(given, peers, waiting, limits, encoded, bodies, folder):
+                for row in _round(given, servers, limits, encoded, bodies):
                     yield {"network": name} | row
 
 
@@ -125,45 +125,29 @@ def _others(one: Subject, python: Path, names: Mapping[str, str]) -> list[Peer]:
             if (server, inside) == (TUTORIAL, ENGINE):
                 continue  # what a Flask server makes of the engine is seen under gunicorn
             told = variables(one.card.name, one.file, "keras" if inside == KERAS else "engine")
-            peers.append(
-                Peer(server, (str(python), *words.split()), inside, _QUIET | told, name != "ray")
-            )
+            peers.append(Peer(server, [str(python), *words.split()], inside, _QUIET | told))
     return peers
 
 
 def _waiting(
-    started: contextlib.ExitStack,
-    peers: Sequence[Peer],
-    folder: Path,
-    bodies: Mapping[str, Bodies],
-) -> dict[Peer, Server]:
-    """Every server that may wait for its turn, started, warm, and then standing still."""
-    servers = {}
-    for peer in filter(lambda one: one.pausable, peers):
-        servers[peer] = started.enter_context(_warm(peer, folder, bodies))
-        servers[peer].pause()
-    return servers
-
-
-@contextlib.contextmanager
-def _warm(peer: Peer, folder: Path, bodies: Mapping[str, Bodies]) -> Iterator[Server]:
-    """The server, started, having named every photo, and warm."""
+    started: contextlib.ExitStack, peer: Peer, folder: Path, bodies: Mapping[str, Bodies]
+) -> Server:
+    """The server, started, having named every photo, warm, and then standing still."""
     print(f"Starting: {peer.name} with {peer.said}", flush=True)
-    with running(peer, folder, next(iter(bodies.values()))) as server:
-        for every in bodies.values():
-            server.require_names(every)
-            load.measure(server.url, every, _WARM_UP_S)
-        yield server
+    server = started.enter_context(running(peer, folder, next(iter(bodies.values()))))
+    for every in bodies.values():
+        server.require_names(every)
+        load.measure(server.url, every, _WARM_UP_S)
+    server.pause()
+    return server
 
 
 def _round(
     given: argparse.Namespace,
-    peers: Sequence[Peer],
-    waiting: Mapping[Peer, Server],
+    servers: Sequence[Server],
     limits: Mapping[str, Limit],
     encoded: Mapping[str, Sequence[bytes]],
     bodies: Mapping[str, Bodies],
-    folder: Path,
 ) -> list[Json]:
     """The limit and every server once, with photos of every size."""
     rows: list[Json] = []
@@ -171,30 +155,17 @@ def _round(
         for size, sent in encoded.items():
             pace = limit.whole(sent, given.seconds)
             rows.append({"photo": size, "server": LIMIT, "inside": precision, "per_s": pace.per_s})
-    for peer in peers:
-        with _its_turn(peer, waiting, folder, bodies) as server:
-            for size, sent in bodies.items():
-                found = load.measure(server.url, sent, given.seconds)
-                rows.append({"photo": size, **_row(peer, found)})
+    for server in servers:
+        server.resume()
+        for size, sent in bodies.items():
+            found = load.measure(server.url, sent, given.seconds)
+            rows.append({"photo": size, **_row(server.peer, found)})
+        server.pause()
     reference = {row["photo"]: row["per_s"] for row in rows if row["server"] == TUTORIAL}
     for row in rows:
         if row["photo"] in reference:
             row["times_tutorial"] = row["per_s"] / reference[row["photo"]]
     return sorted(rows, key=lambda row: given.sizes.index(row["photo"]))
-
-
-@contextlib.contextmanager
-def _its_turn(
-    peer: Peer, waiting: Mapping[Peer, Server], folder: Path, bodies: Mapping[str, Bodies]
-) -> Iterator[Server]:
-    if not peer.pausable:
-        with _warm(peer, folder, bodies) as server:
-            yield server
-        return
-    server = waiting[peer]
-    server.resume()
-    yield server
-    server.pause()
 
 
 def _row(peer: Peer, found: Round) -> Json:

@@ -30,7 +30,7 @@ class ServerFailed(Exception):
     """A server ended, was not ready in time, or gave no names for a photo."""
 
 
-@dataclass(frozen=True, eq=False)  # by identity: it may be a key
+@dataclass(frozen=True)
 class Peer:
     """A server to compare.
 
@@ -39,14 +39,12 @@ class Peer:
         command: what starts it; "{port}" in it becomes the port.
         said: how it computes, in a line.
         environment: variables besides those of the run.
-        pausable: whether it goes on well after it stood still for minutes.
     """
 
     name: str
     command: Sequence[str]
     said: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    pausable: bool = True
 
 
 @dataclass
@@ -125,8 +123,10 @@ class Server:
             self.process.wait(timeout=_STOPPED_WITHIN_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self._signal([pid for pid in pids if _is_of(pid, self.url)], signal.SIGKILL)
         self.process.wait()
+        while left := [pid for pid in pids if _is_of(pid, self.url)]:
+            self._signal(left, signal.SIGKILL)
+            time.sleep(0.01)
 
     def _signal(self, pids: Sequence[int], which: signal.Signals) -> None:
         for pid in pids:

@@ -570,7 +570,7 @@ def _archives() -> tuple[bytes, ...]:
     packed = (
         _zip(),
         tar.getvalue(),
-        gzip.compress(zeros),
+        gzip.compress(zeros, mtime=0),
         bz2.compress(zeros),
         lzma.compress(zeros),
     )
@@ -582,7 +582,7 @@ def _zip() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr(zipfile.ZipInfo("../../evil.txt"), "climbs out of its folder")
-        made.writestr("zeros", bytes(5_000_000))
+        made.writestr(zipfile.ZipInfo("zeros"), bytes(5_000_000), zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 

@@ -3,9 +3,11 @@
 Those that broke other services are sent in tests/end_to_end/test_hostile.py.
 """
 
+import zlib
+
 import pytest
 
-from tests.hostile.pictures import FAMILIES, cases, costly
+from tests.hostile.pictures import FAMILIES, cases
 from tests.hostile.run import send_all
 from tests.service import running
 
@@ -26,5 +28,8 @@ def test_five_hundred_of_all_families_are_answered_or_refused(service):
 def test_a_sample_holds_every_family_and_is_the_same_each_time():
     names = [case.name for case in cases(500)]
     assert {name.split("-")[0] for name in names} == {family.__name__ for family in FAMILIES}
-    some = [case.data for case in cases(200) if not case.name.startswith(costly.__name__)]
-    assert some == [case.data for case in cases(200) if not case.name.startswith(costly.__name__)]
+    assert _checksums() == _checksums()
+
+
+def _checksums():
+    return {case.name: zlib.crc32(case.data) for case in cases(300)}

@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     doors = parser.add_subparsers(required=True, dest="method", metavar="METHOD")
     door = _door(doors, "scratch", _scratch)
     _add_out(door)
-    door.add_argument("--size", type=_size, default=96, help="side of its pictures, pixels (96)")
+    door.add_argument("--size", type=_size, default=128, help="side of its pictures, pixels (128)")
     door.add_argument("--epochs", type=_positive, help="rounds over all pictures (by their number)")
     door.add_argument("--minutes", type=float, help="end after about so long, if sooner")
     door.add_argument(

@@ -17,15 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_CROP = 0.75  # side of the crop over side of the picture
-LARGEST_CROP = 1.0
+LARGEST_CROP = 1.0  # side of the crop over side of the picture
 BLURRED = 0.5  # share of the pictures that are blurred, by a random strength
 SHARP = 0.25  # share that takes the nearest pixels; the rest is interpolated linearly
 Floats = NDArray[np.float32]
 
 
 def augment(
-    pictures: NDArray[np.uint8], flips: NDArray[np.bool_], size: int, random: np.random.Generator
+    pictures: NDArray[np.uint8],
+    flips: NDArray[np.bool_],
+    size: int,
+    random: np.random.Generator,
+    smallest_crop: float = 0.75,
+    light: float = 0.0,
 ) -> Floats:
     """Cut a random square from each picture, blur half of them, and resize to `size`.
 
@@ -34,12 +38,14 @@ def augment(
         flips: bool (batch,), which ones to mirror.
         size: side of the result in pixels.
         random: where chance comes from.
+        smallest_crop: side of the smallest crop over the side of the picture.
+        light: by how much brightness and contrast change at most, as shares.
 
     Returns:
         float32 (batch, size, size, 3), values -1...1.
     """
     count, side = len(pictures), pictures.shape[1]
-    crop = side * random.uniform(SMALLEST_CROP, LARGEST_CROP, count)
+    crop = side * random.uniform(smallest_crop, LARGEST_CROP, count)
     kind = random.random(count)
     blur = np.where(kind < BLURRED, random.random(count), 0.0)
     sharp = kind > 1 - SHARP
@@ -53,7 +59,39 @@ def augment(
     varied = np.ascontiguousarray(planes.transpose(0, 2, 3, 1), dtype=np.float32)
     varied /= 127.5
     varied -= 1
+    if light:
+        _relight(varied, light, random)
     return varied
+
+
+def _relight(pictures: Floats, light: float, random: np.random.Generator) -> None:
+    """Change contrast and brightness of pictures of -1...1, each by its own share, in place."""
+    contrast = random.uniform(1 - light, 1 + light, (len(pictures), 1, 1, 1)).astype(np.float32)
+    brightness = random.uniform(-light, light, (len(pictures), 1, 1, 1)).astype(np.float32)
+    pictures *= contrast
+    pictures += brightness
+    np.clip(pictures, -1, 1, out=pictures)
+
+
+def mix(
+    pictures: Floats, targets: Floats, strength: float, random: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Lay each picture over another of the batch, and its target over the other's.
+
+    Zhang et al. 2017, "mixup", arXiv 1710.09412; one share for the whole batch.
+
+    Args:
+        pictures: float32 (batch, size, size, 3).
+        targets: float32 (batch, classes).
+        strength: both parameters of the Beta distribution that the share is drawn from.
+        random: where chance comes from.
+    """
+    share = np.float32(random.beta(strength, strength))
+    other = random.permutation(len(pictures))
+    return (
+        share * pictures + (1 - share) * pictures[other],
+        share * targets + (1 - share) * targets[other],
+    )
 
 
 def _weights(

@@ -21,11 +21,20 @@ def learning_rate(progress: float) -> float:
     return max(0.0, (1 - progress) / (1 - WARMUP))
 
 
-def size_at(progress: float, size: int) -> int:
+def size_at(progress: float, size: int, share: float = 1.0) -> int:
     """Side of the training pictures in pixels: three quarters at first, then the whole.
 
     The small pictures cost a little over half as much, and what is learned on them holds for
     the large ones.
+
+    Args:
+        progress: 0-1.
+        size: side that the network is served at.
+        share: of that side, what counts as the whole in training.
     """
-    small = max(round(size * 0.75 / STRIDE) * STRIDE, 2 * STRIDE)
-    return min(small, size) if progress < SMALL_UNTIL else size
+    whole = _halved_four_times(size * share)
+    return min(_halved_four_times(whole * 0.75), whole) if progress < SMALL_UNTIL else whole
+
+
+def _halved_four_times(side: float) -> int:
+    return max(round(side / STRIDE) * STRIDE, 2 * STRIDE)

@@ -47,6 +47,8 @@ def test_memory_and_processor_time_are_those_of_all_processes(tmp_path):
 
 
 def is_running(pid):
-    """Whether the process is there, and no mere entry that nobody has asked for yet (a zombie)."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(") ")[2][0] not in "ZX"
+    """Whether the process is there; one that has ended has no words left, before it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except (FileNotFoundError, ProcessLookupError):
+        return False

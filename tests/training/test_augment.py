@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.augment import augment
+from training.augment import augment, mix
 
 
 def _varied(pictures, flips, size, seed=0):
@@ -55,3 +55,28 @@ def test_some_pictures_are_blurred_and_some_are_sharp():
     steepest = np.diff(_varied(edge, [False] * 400, 64)[:, 32, :, 0], axis=1).max(axis=1)
     assert 0.15 < (steepest < 1.0).mean() < 0.35  # a plain linear enlargement never is
     assert 0.15 < (steepest == 2.0).mean() < 0.35
+
+
+@given(light=st.floats(0, 1), seed=st.integers(0, 2**32))
+def test_light_changes_from_picture_to_picture_and_stays_in_the_range(light, seed):
+    """A picture that leaves the range is none that serving could ever show."""
+    pictures = np.random.default_rng(3).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    random = np.random.default_rng(seed)
+    varied = augment(pictures, np.zeros(4, bool), 32, random, smallest_crop=0.5, light=light)
+    assert varied.min() >= -1.001
+    assert varied.max() <= 1.001
+
+
+def test_other_light_on_one_colour_is_another_colour():
+    """Otherwise the setting would do nothing."""
+    grey = np.full((64, 32, 32, 3), 128, np.uint8)
+    varied = augment(grey, np.zeros(64, bool), 32, np.random.default_rng(0), light=0.25)
+    assert 0.1 < varied[:, 0, 0, 0].std() < 0.2
+
+
+def test_mixed_pictures_have_targets_in_the_same_shares():
+    """A picture that is three parts cat must be said to be three parts cat."""
+    pictures = np.repeat(np.eye(4, dtype=np.float32), 3, axis=1).reshape(4, 1, 4, 3)
+    shown, targets = mix(pictures, np.eye(4, dtype=np.float32), 0.2, np.random.default_rng(1))
+    assert np.allclose(shown[:, 0, :, 0], targets)
+    assert np.allclose(targets.sum(axis=1), 1)

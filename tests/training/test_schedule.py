@@ -30,3 +30,11 @@ def test_every_size_on_the_way_can_be_halved_four_times(size):
     """Odd sides in between would not meet again at the shortcuts."""
     assert size_at(0, size) % 16 == 0
     assert 32 <= size_at(0, size) <= size
+
+
+@pytest.mark.parametrize("size", range(32, 161, 16))
+def test_a_share_of_the_size_can_be_halved_four_times_as_well(size):
+    """Three quarters of 112 pixels are 84, which can't."""
+    for progress in (0, 0.9):
+        assert size_at(progress, size, 0.75) % 16 == 0
+        assert 32 <= size_at(progress, size, 0.75) <= size

@@ -333,6 +333,10 @@ class Settings(BaseModel):
             )
         if "all" in self.on_request and len(self.on_request) > 1:
             problems.append(f"{on_request}: `all` stands alone; leave out the other names")
+        if self.rate_redis and not (self.rate or self.keys):
+            problems.append(
+                f"{named('rate_redis')} counts nothing without {named('rate')} or {named('keys')}"
+            )
         return problems
 
     def as_environment(self) -> dict[str, str]:

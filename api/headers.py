@@ -23,7 +23,8 @@ ALWAYS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-# The address of a kept picture was made to be put into other pages; who knows it may see it.
+# The address of a kept picture was made to be put into other pages; who knows it may see it
+# (unless keys are asked for).
 _KEPT = ALWAYS | {"Cross-Origin-Resource-Policy": "cross-origin"}
 _HAS_ITS_OWN = ("page.home", "page.file")
 

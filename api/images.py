@@ -14,6 +14,7 @@ import stat
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -145,9 +146,11 @@ class FolderStore:
     def _sweep_in(self, seconds: float) -> None:
         with self._change:
             if self._sweeper is None:
-                self._sweeper = threading.Timer(max(seconds, _SWEEP_S), self._sweep)
-                self._sweeper.daemon = True
-                self._sweeper.start()
+                sweeper = threading.Timer(max(seconds, _SWEEP_S), self._sweep)
+                sweeper.daemon = True
+                with suppress(RuntimeError):  # no thread to be had: the next picture tries again
+                    sweeper.start()
+                    self._sweeper = sweeper
 
     def _make_room(self, needed: int) -> None:
         """Delete what has expired, and the oldest pictures while all together are too large."""

@@ -94,9 +94,9 @@ def infer(name: str, version: str = _VERSION) -> flask.Response:
             said, tail = tensors.split(body, flask.request.headers.get(_LENGTH))
             wanted = tensors.wanted(said, _OUTPUTS)
             pictures = tensors.pictures(said, tail, card.input_size)
-            access.count_photos(len(pictures))
             reply = _head(card, said.get("id"))
             del body, said, tail
+        access.count_photos(len(pictures))
         flask.g.read_at = time.perf_counter()
         network = predictor().network(name)
         with metrics.counting_refusals():

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,6 +99,8 @@ class Keyring:
             self._keys = _by_digest(read(self._path))
             _tell(self._path, self._keys.values())
         except BadKeys as error:
+            if isinstance(error.__cause__, OSError) and state is not None:
+                self._seen = None  # perhaps not the file's fault: the next request tries again
             _log.error("the keys stay as they were: %s", error)
         finally:
             self._reading.release()
@@ -202,10 +205,13 @@ def _lines(path: Path) -> list[str]:
 def _write(path: Path, lines: Sequence[str]) -> None:
     """Exchange the file as a whole: a service that reads it meanwhile sees the old or the new."""
     try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        was = path.stat() if path.exists() else None
         handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".keys-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(handle, mode)
+            if was:
+                with suppress(PermissionError):
+                    os.fchown(handle, was.st_uid, was.st_gid)  # the service must go on reading it
+            os.fchmod(handle, was.st_mode & 0o777 if was else 0o600)
             file.write("".join(f"{line}\n" for line in lines))
         Path(unfinished).replace(path)
     except OSError as error:

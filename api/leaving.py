@@ -51,6 +51,11 @@ class Leaving:
             if end < now + (_LEAVE_S - _LAST_S if is_last else 0):
                 self._close(connection)
 
+    def close_oldest(self, count: int) -> None:
+        """Close those that have been leaving for longest, as others want to come in."""
+        for connection in list(self._ends)[:count]:
+            self._close(connection)
+
     def _on_more(self, connection: socket.socket) -> None:
         try:
             if connection.recv_into(self._waste):

@@ -27,8 +27,9 @@ _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(_SECONDS)})")
 # Callers that one process keeps in mind, some 20 MB; beyond, who has least to wait is forgotten.
 MOST_CALLERS = 100_000
 
-# While Redis is gone, nobody waits for it longer than this, nor more often than this.
-REDIS_TIMEOUT_S = 0.5
+# One try of Redis takes so long at most, and a request makes three; while it is gone, requests
+# try it only so often.
+REDIS_TIMEOUT_S = 0.3
 REDIS_PAUSE_S = 5.0
 
 _log = logging.getLogger(__name__)

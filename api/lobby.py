@@ -35,6 +35,7 @@ class _Waiting:
 
     end: float
     head: bytearray = field(default_factory=bytearray)
+    searched: int = 0  # bytes of it that the end of a head doesn't begin in
 
 
 # gunicorn has no types, so its class is Any to mypy.
@@ -86,7 +87,6 @@ class LobbyWorker(ThreadWorker):  # type: ignore[misc]
 
     def _took_in(self, conn: Any, waiting: _Waiting) -> bool:
         """Read what there is; whether the connection needs no more waiting."""
-        searched = max(0, len(waiting.head) - len(_END))
         is_over = False
         try:
             more = conn.sock.recv(8192)
@@ -101,9 +101,10 @@ class LobbyWorker(ThreadWorker):  # type: ignore[misc]
             self._close(conn)
         elif len(waiting.head) > _MAX_HEAD_BYTES and _END not in waiting.head[:_MAX_HEAD_BYTES]:
             self._refuse(conn)
-        elif is_over or is_whole(waiting.head, searched):
+        elif is_over or is_whole(waiting.head, waiting.searched):
             self._give_to_a_thread(conn, waiting)
         else:
+            waiting.searched = max(0, len(waiting.head) - len(_END))
             return False
         return True
 
@@ -141,5 +142,6 @@ def is_whole(head: bytes | bytearray, searched: int = 0) -> bool:
     """Whether the parser has all it needs: a head, or a first line that it refuses."""
     if head.find(_END, searched) >= 0:
         return True
-    line_end = head.find(b"\r\n")
-    return line_end >= 0 and _REQUEST_LINE.fullmatch(head, 0, line_end) is None
+    begin = 2 if head.startswith(b"\r\n") else 0  # the parser skips an empty line (RFC 9112, 2.2)
+    line_end = head.find(b"\r\n", begin)
+    return line_end >= 0 and _REQUEST_LINE.fullmatch(head, begin, line_end) is None

@@ -22,11 +22,12 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 
 from api import body, headers, schemas, tracing
 from api.leaving import Leaving
-from api.lobby import HEAD_S, LobbyWorker, lies_ready
+from api.lobby import LobbyWorker, lies_ready
 from serving.predictor import Predictor
 from settings import Settings
 
-# A slow body holds a thread; this bounds for how long. A phone needs its time for a photo.
+# A slow body holds a thread, and so does an answer that is taken slowly; this bounds for how long.
+# A phone needs its time for a photo.
 BODY_S = 60.0
 # For so long while slow bodies hold most places and others find none.
 CROWDED_BODY_S = 5.0
@@ -35,7 +36,7 @@ NEXT_MS = 5
 
 # A photo at work for so many of its deadlines beyond it, and at least so long, never comes back.
 STUCK_DEADLINES = 3
-STUCK_S = 10.0
+STUCK_S = 45.0  # more than `imaging.apart` lets a decoder start, read and end
 # How many looks, twice a second, must find it so: whoever was stopped for a while is not stuck.
 _STUCK_LOOKS = 10
 
@@ -58,6 +59,7 @@ class Worker(LobbyWorker):
     requests on their way would find a closed door.
     """
 
+    alive: bool
     _draining = False
     _exhausted = False
     _late_looks = 0
@@ -72,26 +74,31 @@ class Worker(LobbyWorker):
         """All threads at once: one that can't be started later would end the worker."""
         pool = ThreadPoolExecutor(self.cfg.threads)
         all_are_there = threading.Barrier(self.cfg.threads + 1)
-        for _ in range(self.cfg.threads):
-            pool.submit(all_are_there.wait)
+        try:
+            for _ in range(self.cfg.threads):
+                pool.submit(all_are_there.wait)
+        except RuntimeError:  # no more threads to be had; those that wait would be waited for
+            all_are_there.abort()
+            raise
         all_are_there.wait()
         return pool
 
     def handle(self, conn: Any) -> object:
-        """Handle a connection's request; its head must come within HEAD_S seconds.
+        """Handle a connection's request, whose head is there.
 
         A client that goes on at once is served by the same thread: on the way through gunicorn's
         loop and back, two more threads would have to be woken.
         """
         while True:
-            with self._watch.over(conn.sock, HEAD_S):
+            with self._watch.over(conn.sock, BODY_S):
                 kept = super().handle(conn)
             if kept is not True or not self._goes_on(conn):
                 return kept
 
     def _goes_on(self, conn: Any) -> bool:
         """Whether the next request's head comes in a moment, while nobody waits for a thread."""
-        if not self.alive or self.tpool._work_queue.qsize():
+        begun = conn.parser.unreader.buf.getbuffer().nbytes  # a part of the next head: not for here
+        if begun or not self.alive or self.tpool._work_queue.qsize():
             return False
         poll = select.poll()
         poll.register(conn.sock, select.POLLIN)
@@ -109,6 +116,11 @@ class Worker(LobbyWorker):
         super().murder_pending()
         self._leaving.close_late(is_last=not self.alive)
 
+    def _make_room(self, places: int, now: float) -> None:
+        self._leaving.close_oldest(places)
+        if self.nr_conns >= self.worker_connections:
+            super()._make_room(places, now)
+
     def _close(self, conn: Any, graceful: bool = False) -> None:
         if graceful:
             self._leaving.add(conn.sock)
@@ -123,9 +135,18 @@ class Worker(LobbyWorker):
         self.nr_conns -= 1
 
     def handle_request(self, req: object, conn: Any) -> object:
-        """The head is there; the body must come within BODY_S seconds."""
+        """The head is there; the body must come, and the answer be taken, within BODY_S seconds."""
         self._watch.extend(conn.sock, BODY_S)
-        return super().handle_request(req, conn)
+        conn.sock.settimeout(BODY_S)  # the watch ends reading; this is for all that is sent
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError as error:  # gunicorn would log its traceback
+            raise BrokenPipeError(errno.EPIPE, "the answer was not taken") from error
+
+    def is_parent_alive(self) -> bool:
+        """Without its parent the worker goes down as after SIGTERM, and closes its door."""
+        self.alive = self.alive and super().is_parent_alive()
+        return self.alive
 
     def accept(self, listener: socket.socket) -> None:
         """Take in one connection; those that there is no descriptor for wait outside.

@@ -75,7 +75,7 @@ def _found(
     facts = machine.described(PACKAGES) | {
         "measured": f"{datetime.now(UTC):%Y-%m-%d}, {given.rounds} rounds of {given.seconds:g} s, "
         f"in turns; photos {'given' if given.photos else 'drawn by rule'}",
-        "command": f"`{' '.join([prog, *words])}`",
+        "command": f"`{' '.join([prog, *map(_without_folders, words)])}`",
     }
     rounds = []
     with tempfile.TemporaryDirectory(prefix="shiwu-benchmark-") as folder:
@@ -86,6 +86,12 @@ def _found(
                 rounds.append(one)
             print(report.line(one), flush=True)
     return {"facts": facts, "rounds": rounds}
+
+
+def _without_folders(word: str) -> str:
+    """Of a path its last part: where it lies is another place for every reader."""
+    option, equals, value = word.rpartition("=")
+    return f"{option}{equals}{Path(value).name}" if "/" in value else word
 
 
 def parser(name: str, says: str) -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """Whether heat maps tell the truth, and what they cost.
 
-    python -m benchmarks.explain --model MobileNetV2 --photos ../shared/data/photos-val
+    python -m benchmarks.explain --model MobileNetV2 --photos PHOTOS
 
 The deletion test: hide the hottest part of each photo, and the first answer's probability must
 fall further than when as much of it is hidden elsewhere. And the other way round: of a photo that

@@ -1,6 +1,6 @@
 """How seldom good photos get a hint, how surely spoiled ones do, and what it costs the network.
 
-    python -m benchmarks.hints --model MobileNetV2 --data ../shared/data/photos-val
+    python -m benchmarks.hints --model MobileNetV2 --data LABELLED
 
 Each photo is asked about as it is, and then dimmed, bleached, blurred, moved and shrunk by more
 and more. Settings (SHIWU_WEIGHTS, SHIWU_CACHE, …) are the service's.

@@ -1,6 +1,6 @@
 """How honest a network's answers are: how often it is right when it says something.
 
-    python -m benchmarks.honesty --model MobileNetV2 --data ../shared/data/photos-val
+    python -m benchmarks.honesty --model MobileNetV2 --data LABELLED
 
 Fits the network's temperature on labelled pictures, which it must not have been trained on, and
 answers them as the service does. Everything that is printed is cross-validated: each picture is

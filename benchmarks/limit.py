@@ -172,7 +172,8 @@ def _measured(given: argparse.Namespace, settings: Settings, _: Path) -> Iterato
                 try:
                     limits[precision] = opened.enter_context(Limit(one, precision))
                 except (SettingsError, EngineError) as error:
-                    yield {"fact": f"{name} in {precision}", "is": f"not measured: {error}"}
+                    why = str(error).replace(str(settings.cache), "SHIWU_CACHE")
+                    yield {"fact": f"{name} in {precision}", "is": f"not measured: {why}"}
             yield from _rounds(given, name, limits, encoded)
 
 

@@ -55,6 +55,7 @@ class Arrivals:
     p99_ms: float | None
     refused: int
     refused_p99_ms: float | None
+    refused_max_ms: float | None
     failed: int
     unanswered: int
     healthz_p99_ms: float | None
@@ -187,6 +188,7 @@ def _arrivals(rate: float, seconds: float, said: dict[str, Any]) -> Arrivals:
         p99_ms=percentile(answered, 99),
         refused=len(refused),
         refused_p99_ms=percentile(refused, 99),
+        refused_max_ms=max(refused, default=None),
         failed=len(said["answers"]) - len(answered) - len(refused) - len(healthz),
         unanswered=said["arrived"] - len(said["answers"]),
         healthz_p99_ms=percentile(healthz, 99),

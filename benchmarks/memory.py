@@ -34,8 +34,10 @@ def megabytes(pid: int) -> float:
     with suppress(OSError):
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         held = int(rollup.split("\nPss:")[1].split()[0]) / 1024
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        held += sum(megabytes(int(child)) for child in children.split())
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # it has ended; the others go on
+                children = (thread / "children").read_text()
+                held += sum(megabytes(int(child)) for child in children.split())
     return held
 
 

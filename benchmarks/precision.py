@@ -1,8 +1,7 @@
 r"""What each precision costs in answers, and brings in speed: f32, bf16 and int8.
 
-    python -m benchmarks.precision --model MobileNetV2 --weights ../shared/data/weights \
-        --photos ../shared/data/photos ../shared/data/photos-200 \
-        --labelled ../shared/data/photos-val
+    python -m benchmarks.precision --model MobileNetV2 --weights WEIGHTS \
+        --photos PHOTOS --labelled LABELLED
 
 Int8 is made in three ways: as `python -m training.quantise` makes it, with depthwise convolutions
 left in f32, and by NNCF's defaults. All are calibrated on the same photos and judged on the others;

@@ -152,6 +152,7 @@ _OPEN_FIGURES = {
     "p99 / p50": "p99_times_p50",
     "503s": "refused",
     "their p99 ms": "refused_p99_ms",
+    "their slowest": "refused_max_ms",
     "other answers": "failed",
     "no answer": "unanswered",
     "/healthz p99 ms": "healthz_p99_ms",

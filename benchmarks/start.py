@@ -62,7 +62,7 @@ def _of(
     peer = ours(one.environment(cache=cache, log_level="warning"), "")
     with started(peer, folder) as server:
         _ready(server)
-        yield from _after(server, bodies, given.requests)
+        yield from _after(server, bodies, given.requests, given.seconds)
 
 
 def _start(one: Subject, folder: Path, cache: Path) -> Json:
@@ -86,11 +86,11 @@ def _ready(server: Server) -> float:
     raise ServerFailed(f"not ready within {_READY_WITHIN_S} s")
 
 
-def _after(server: Server, bodies: Sequence[Bodies], most: int) -> Iterator[Json]:
-    """MB after some requests of every kind, and after many."""
+def _after(server: Server, bodies: Sequence[Bodies], most: int, seconds: float) -> Iterator[Json]:
+    """MB after some requests of every kind, and after many; each kind for some seconds in turn."""
     answered, settled = 0, 0.0
     for number, sent in enumerate(itertools.cycle(bodies), start=1):
-        answered += load.measure(server.url, sent, _BURST_S).answered
+        answered += load.measure(server.url, sent, seconds).answered
         if not settled and answered >= min(SETTLED, most) and number >= len(bodies):
             settled = server.memory_mb()
             yield {"state": f"after {SETTLED}", "requests": answered, "memory_mb": settled}

@@ -61,7 +61,8 @@ def _run(method: str, given: argparse.Namespace) -> list[tuple[str, str]]:
         command = [sys.executable, "-m", "training", method, "--data", given.data, "--out", out]
         command += ["--cache", given.cache]
         if method != "scratch":
-            command += ["--model", given.model, "--weights", given.weights]
+            command += ["--model", given.model]
+            command += ["--weights", given.weights] if given.weights else []
         begun = time.monotonic()
         subprocess.run([str(part) for part in command], cwd=HOME, check=True)
         seconds = f", {time.monotonic() - begun:.0f} s"

@@ -67,6 +67,8 @@ def _main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="an existing, empty folder")
     parser.add_argument("--every-layer", action="store_true", help="each layer an output")
     given = parser.parse_args()
+    if any(given.out.iterdir()):
+        parser.error(f"--out {given.out} is not empty, and it is emptied if this ends early")
     threading.Thread(target=_end_with_parent, args=[given.out], daemon=True).start()
     try:
         card = find_card(given.model, given.input_size)

@@ -238,7 +238,8 @@ read_sides = _decoders.read_sides
 
 def main() -> None:
     """Read photos from standard input, a socket, until its other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever started us
+    for sent_to_all in (signal.SIGINT, signal.SIGTERM):  # by Ctrl+C, by systemd: not meant for us,
+        signal.signal(sent_to_all, signal.SIG_IGN)  # as the end of our input is
     with suppress(OSError):  # if memory runs out, this process goes first
         Path("/proc/self/oom_score_adj").write_text("1000")
     for forbidden in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):

@@ -26,6 +26,7 @@ def _chinese_font() -> bool:
 NEEDS = (
     ("redis-server", _program("redis-server"), "redis-server", "tests of /image's store in Redis"),
     ("nginx", _program("nginx", "/usr/sbin/nginx"), "nginx-light", "tests of the proxy in front"),
+    ("openssl", _program("openssl"), "openssl", "tests of the proxy in front"),
     ("strace", _program("strace"), "strace", "the test that photos leave no trace"),
     ("ImageMagick", _program("convert-im6.q16", "magick"), "imagemagick", "tests of EXIF orientation against another program"),
     ("wrk", _program("wrk"), "wrk", "tests of the benchmarks"),

@@ -14,7 +14,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from engines.load import load
 from errors import SettingsError, ShiwuError
@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     door.add_argument("--folds", type=_folds, default=5, help="parts, each left out once (5)")
     door = _door(doors, "auto", _auto)
     _add_out(door)
-    _add_network(door)
+    _add_network(door, chosen=True)
     _add_variation(door, passes=2)
     door.add_argument("--minutes", type=float, default=10, help="for all of it, about (10)")
     door.add_argument(
@@ -220,10 +220,14 @@ def _add_out(door: Any) -> None:
     door.add_argument("--seed", type=int, default=0, help="of everything that is drawn (0)")
 
 
-def _add_network(door: Any) -> None:
-    door.add_argument(
-        "--model", default="MobileNetV2", help="the network to stand on (MobileNetV2), or a folder"
-    )
+def _add_network(door: Any, chosen: bool = False) -> None:
+    """The network to stand on; `chosen` if it is the method that chooses it."""
+    if chosen:
+        hidden = argparse.SUPPRESS
+        door.add_argument("--model", type=_not_chosen, default=hidden, help=hidden)
+    else:
+        told = "the network to stand on (MobileNetV2), or a folder"
+        door.add_argument("--model", default="MobileNetV2", help=told)
     door.add_argument("--weights", type=Path, help="its weights file, or a folder of such files")
     door.add_argument(
         "--fit", choices=["crop", "stretch"], help="how photos become squares (as its card says)"
@@ -273,6 +277,10 @@ def _name(text: str) -> str:
     if not re.fullmatch(r"\w[\w.-]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name: letters, digits, _ - and . only")
     return text
+
+
+def _not_chosen(_: str) -> NoReturn:
+    raise argparse.ArgumentTypeError("auto chooses among several networks; name them in --networks")
 
 
 def _require_apart(given: argparse.Namespace) -> None:

@@ -19,8 +19,8 @@ def started(tmp_path_factory):
     folder = tmp_path_factory.mktemp("proxies")
     network = colours(folder / "network")
 
-    def start(proxies):
-        return running(folder, model=network, proxies=proxies, rate="1/day")
+    def start(proxies, rate="1/day"):
+        return running(folder, model=network, proxies=proxies, rate=rate)
 
     return start
 
@@ -51,6 +51,10 @@ def test_without_a_proxy_nobody_can_pretend_to_be_somebody_else(started):
         for n in range(5):
             assert not may_ask(service, f"192.0.2.{n}")
         assert not may_ask(service, "192.0.2.1, 192.0.2.2", "192.0.2.3")
+
+
+def test_without_a_proxy_nobody_can_pretend_that_the_service_is_elsewhere(started):
+    with started(0, rate="1000/second") as service:
         believed = predict_address(service, PRETENDED)
         assert believed == f"{service.address}/predict"
         # gunicorn's own default believes these from this machine, where a proxy passes them on.

@@ -41,6 +41,7 @@ def test_busy_and_refused_hostile_ones_are_no_failure():
     ("done", "seen", "what"),
     [
         (requests(), samples(pss=lambda at: 200 + at / 100), "memory"),
+        (requests(), samples(pss=lambda at: 100 + at / 250), "memory"),  # 5.8 of 104 MB
         (requests(ms=lambda at: 50 if at < 1500 else 70), samples(), "p99"),
         (requests(), samples(threads=lambda at: 60 + at // 300), "threads"),
         (requests(), samples(files=lambda at: 40 + at // 300), "files"),
@@ -73,6 +74,12 @@ def test_the_mixture_is_the_same_each_time_and_holds_both_kinds():
     assert first == again
     share = sum(not one.good for one in first) / 500
     assert share == pytest.approx(soak.HOSTILE_SHARE, abs=0.06)
+
+
+def test_a_folder_of_hostile_files_is_mixed_in(tmp_path):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/one.gif").write_bytes(b"GIF89a, and no more")
+    assert b"GIF89a, and no more" in soak.hostile([bytes(100)], tmp_path)
 
 
 @pytest.mark.slow

@@ -149,6 +149,7 @@ def _wait_until_it_listens(process: subprocess.Popen, proxy: Proxy) -> None:
 
 @pytest.fixture(scope="module")
 def nginx(program) -> str:
+    program("openssl")
     return program("nginx", "/usr/sbin/nginx")
 
 

@@ -1,9 +1,11 @@
 """What becomes of connections, seen from the socket: kept, closed with an answer, or abandoned."""
 
+import contextlib
 import socket
 import time
 
 import pytest
+import requests
 
 from tests.service import running
 from tests.small import colours, photo
@@ -38,6 +40,14 @@ def read_all(connection: socket.socket) -> bytes:
     got = b""
     while more := connection.recv(65536):
         got += more
+    return got
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """The next answer; its head and its body may come one after the other."""
+    got = b""
+    while not got.endswith(b"}"):
+        got += connection.recv(65536)
     return got
 
 
@@ -76,13 +86,49 @@ def test_a_connection_is_kept_whether_its_client_goes_on_at_once_or_later(connec
     for pause in (0.0, 0.0, 0.1, 0.0):
         time.sleep(pause)
         client.sendall(HEALTH)
-        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
 
 
 def test_requests_that_come_together_are_answered_one_after_the_other(connect):
     client = connect()
     client.sendall(HEALTH * 3 + HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert read_all(client).count(b"HTTP/1.1 200 ") == 4
+
+
+def test_photos_that_come_together_are_all_answered(connect):
+    client, body = connect(), photo("red")
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n"
+    asked = head.encode() + b"\r\n" + body
+    client.sendall(asked + asked + HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    answers = read_all(client)
+    assert answers.count(b'"label":"red"') >= 2
+    assert answers.count(b"HTTP/1.1 200 ") == 3
+
+
+def test_a_request_whose_end_comes_later_does_not_hold_back_the_one_before_it(connect):
+    client = connect()
+    client.sendall(HEALTH * 2 + HEALTH[:10])
+    got = b""
+    while got.count(b"HTTP/1.1 200 ") < 2:
+        got += client.recv(65536)
+    client.sendall(HEALTH[10:].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert (got + read_all(client)).count(b"HTTP/1.1 200 ") == 3
+
+
+@pytest.mark.slow  # a minute: an answer has that long
+def test_clients_that_never_take_their_answer_give_their_threads_back(colourful, connect):
+    """More than there are threads ask for more than the kernel keeps for them."""
+    address = colourful.address
+    for _ in range(60):
+        client = connect()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+    end = time.monotonic() + 150
+    answered = False
+    while not answered and time.monotonic() < end:
+        with contextlib.suppress(requests.RequestException):
+            answered = requests.get(f"{address}/healthz", timeout=5).status_code == 200
+    assert answered
 
 
 def test_a_body_in_pieces_is_read_whole(connect):
@@ -99,4 +145,4 @@ def test_a_small_body_that_nobody_reads_costs_no_connection(connect):
     client = connect()
     for _ in range(2):
         client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-        assert client.recv(65536).startswith(b"HTTP/1.1 404 ")
+        assert read_answer(client).startswith(b"HTTP/1.1 404 ")

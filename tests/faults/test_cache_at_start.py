@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ def probabilities(service):
     return {one["id"]: pytest.approx(one["probability"], abs=1e-4) for one in said}
 
 
+def end_all_of(service):
+    """Whatever it has left: it leads a group of its own (tests/service.py)."""
+    with suppress(ProcessLookupError):
+        os.killpg(service.process.pid, signal.SIGKILL)
+
+
 def entries(cache):
     return [one for one in cache.iterdir() if one.is_dir()]
 
@@ -55,9 +62,10 @@ def test_two_servers_on_one_cache_export_once_and_a_damaged_entry_is_made_again(
         (entry,) = entries(cache)
         _damage_a_byte(entry / "network.bin")
         assert probabilities(both[0]) == expected, "it has its own copy, or the file's old one"
+        assert [service.stop() for service in both] == [0, 0]
     finally:
         for service in both:
-            assert service.stop() == 0
+            end_all_of(service)
     with running(tmp_path, model=to_export, cache=cache) as service:
         assert "is damaged" in service.log.read_text()
         assert "exporting from Keras" in service.log.read_text()
@@ -80,10 +88,13 @@ def exporting(tmp_path, to_export, monkeypatch):
     (tmp_path / "tmp").mkdir()
     cache = tmp_path / "compiled"
     service = begin(tmp_path, model=to_export, cache=cache)
-    wait_until(lambda: cache.exists() and list(cache.glob(".*/*")), "the export has begun")
-    (unfinished,) = cache.glob(".*")
-    yield service, unfinished
-    service.stop()
+    try:
+        wait_until(lambda: cache.exists() and list(cache.glob(".*/*")), "the export has begun")
+        (unfinished,) = cache.glob(".*")
+        yield service, unfinished
+        service.stop()
+    finally:
+        end_all_of(service)
 
 
 def test_sigterm_during_an_export_is_soon_over_and_leaves_nothing_behind(exporting, tmp_path):
@@ -131,12 +142,15 @@ def test_sigterm_at_any_moment_of_a_start_ends_it_within_seconds(
     under = after_mounting(f"--bind {places[1]} /dev/shm")
     begun = time.monotonic()
     service = begin(tmp_path, model=network, under=under)
-    wait_until(lambda: time.monotonic() - begun >= tenths / 10, "the moment")
-    service.process.send_signal(signal.SIGTERM)
-    service.process.wait(timeout=20)
-    took_s = time.monotonic() - begun - tenths / 10
-    print(f"SIGTERM {tenths / 10:.1f} s after the start: gone {took_s:.2f} s later")
-    assert took_s < 10, service.log.read_text()
-    assert "Traceback" not in service.log.read_text()
-    wait_until(lambda: not processes_of(service), "no process is left", 10)
+    try:
+        wait_until(lambda: time.monotonic() - begun >= tenths / 10, "the moment")
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(timeout=20)
+        took_s = time.monotonic() - begun - tenths / 10
+        print(f"SIGTERM {tenths / 10:.1f} s after the start: gone {took_s:.2f} s later")
+        assert took_s < 10, service.log.read_text()
+        assert "Traceback" not in service.log.read_text()
+        wait_until(lambda: not processes_of(service), "no process is left", 10)
+    finally:
+        end_all_of(service)
     assert [list(place.iterdir()) for place in places] == [[], []]

@@ -35,6 +35,12 @@ def test_more_folds_than_photos_are_refused(bottlenecked, tmp_path):
     assert "in the class '红色': at least 20" in ran.stderr
 
 
+def test_auto_refuses_a_model_as_it_chooses_by_itself(bottlenecked, tmp_path):
+    ran = run("auto", *_common(bottlenecked, tmp_path / "best"), "--model", BOX)
+    assert ran.returncode == 2
+    assert "auto chooses among several networks; name them in --networks" in ran.stderr
+
+
 def test_auto_leaves_out_a_network_that_has_no_weights(bottlenecked, tmp_path):
     """And teaches the best of the others; with no time to fine-tune, by its head."""
     bare = tmp_path / "Bare"

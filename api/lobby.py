@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.errors import InvalidRequestLine, LimitRequestHeaders, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 # A request's head must come within so many seconds.
@@ -27,6 +27,8 @@ _MAX_HEAD_BYTES = 64 * 1024
 _END = b"\r\n\r\n"
 # What gunicorn reads on behind; anything else it refuses at once.
 _REQUEST_LINE = re.compile(rb"[^ ]+ [^ ]+ HTTP/1\.\d")
+# How one begins, after the empty line that a parser skips (RFC 9112, 2.2); TLS doesn't.
+_BEGINNING = re.compile(rb"\r?\n?(?![\x00-\x09\x0b\x0c\x0e-\x1f\x80-\xff])")
 
 
 @dataclass
@@ -100,7 +102,10 @@ class LobbyWorker(ThreadWorker):  # type: ignore[misc]
         if is_over and not waiting.head:
             self._close(conn)
         elif len(waiting.head) > _MAX_HEAD_BYTES and _END not in waiting.head[:_MAX_HEAD_BYTES]:
-            self._refuse(conn)
+            too_long = f"its head has more than {_MAX_HEAD_BYTES:,} bytes"
+            self._refuse(conn, LimitRequestHeaders(too_long))
+        elif not _BEGINNING.match(waiting.head):
+            self._refuse(conn, InvalidRequestLine(bytes(waiting.head[:20])))
         elif is_over or is_whole(waiting.head, waiting.searched):
             self._give_to_a_thread(conn, waiting)
         else:
@@ -113,11 +118,10 @@ class LobbyWorker(ThreadWorker):  # type: ignore[misc]
         conn.parser.unreader.unread(bytes(waiting.head))
         super().enqueue_req(conn)
 
-    def _refuse(self, conn: Any) -> None:
+    def _refuse(self, conn: Any, why: ParseException) -> None:
         """Say why, on a thread, as that may take its time."""
-        too_long = LimitRequestHeaders(f"its head has more than {_MAX_HEAD_BYTES:,} bytes")
         conn.init()
-        said = self.tpool.submit(self.handle_error, None, conn.sock, conn.client, too_long)
+        said = self.tpool.submit(self.handle_error, None, conn.sock, conn.client, why)
         said.add_done_callback(lambda _: self.method_queue.defer(self._close, conn, True))
 
     def _leave(self, conn: Any) -> None:

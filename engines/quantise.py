@@ -88,6 +88,7 @@ def quantiser() -> ModuleType:
             f"quantising needs NNCF ({error}): pip install -r requirements-quantise.txt "
             "-c requirements.lock"
         ) from error
-    nncf.set_log_level(logging.ERROR)
+    # Its own `set_log_level` sets handlers too, also those that others hung there.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     module: ModuleType = nncf
     return module

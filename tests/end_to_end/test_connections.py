@@ -115,6 +115,12 @@ def test_a_request_whose_end_comes_later_does_not_hold_back_the_one_before_it(co
     assert (got + read_all(client)).count(b"HTTP/1.1 200 ") == 3
 
 
+def test_who_speaks_tls_where_there_is_none_hears_so_at_once(connect):
+    client = connect()
+    client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    assert read_all(client).startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.slow  # a minute: an answer has that long
 def test_clients_that_never_take_their_answer_give_their_threads_back(colourful, connect):
     """More than there are threads ask for more than the kernel keeps for them."""

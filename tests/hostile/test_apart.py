@@ -58,6 +58,7 @@ def faulty(tmp_path, monkeypatch):
 
 @pytest.fixture
 def decoders():
+    apart._decoders.close()  # which other tests may have made use of
     started = apart.Decoders(clock_s=30.0)
     yield started
     started.close()
@@ -159,7 +160,9 @@ def test_where_no_process_can_be_started_the_caller_is_asked_to_come_again(decod
 
 
 def _children():
-    return decoders_of(os.getpid())
+    """The decoders of this process; other tests' services are its children, too."""
+    commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in decoders_of(os.getpid())}
+    return [pid for pid, command in commands.items() if b"imaging.apart" in command.read_bytes()]
 
 
 # ---------------------------------------------------------------- in the real service

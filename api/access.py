@@ -31,7 +31,7 @@ def register(app: flask.Flask, settings: Settings) -> None:
     if settings.proxies:
         # Of what may be many addresses, the one that the outermost of our own proxies saw.
         fixed = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0)
-        app.wsgi_app = fixed  # type: ignore[method-assign]
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # as Flask documents it
     if settings.closed:
         closed = frozenset[str]().union(*(_CLOSABLE[name] for name in settings.closed))
         app.before_request(partial(_refuse, closed))

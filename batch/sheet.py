@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from imaging import fonts
 from imaging.write import jpeg
@@ -125,20 +125,20 @@ def _text(
 ) -> None:
     """Write a line from a left end on a baseline; what is too long loses its middle."""
     faces = fonts.finding(text + "…?")
-    made: dict[fonts.Face, object] = {}
+    made: dict[fonts.Face, ImageFont.FreeTypeFont] = {}
 
-    def font(one: str) -> object:
+    def font(one: str) -> ImageFont.FreeTypeFont:
         face = faces.get(one, faces["?"])
         return made.setdefault(face, face.at(size_px))
 
     written = [one if one.isspace() or one in faces else "?" for one in text]
-    widths = [font(one).getlength(one) for one in written]  # type: ignore[attr-defined]
+    widths = [font(one).getlength(one) for one in written]
     if sum(widths) > most_px:
         written = _shortened(written, widths, most_px)
     pen, left = ImageDraw.Draw(sheet), float(at[0])
     for one in written:
-        pen.text((left, at[1]), one, colour, font(one), anchor="ls")  # type: ignore[arg-type]
-        left += font(one).getlength(one)  # type: ignore[attr-defined]
+        pen.text((left, at[1]), one, colour, font(one), anchor="ls")
+        left += font(one).getlength(one)
 
 
 def _shortened(written: list[str], widths: list[float], most_px: int) -> list[str]:

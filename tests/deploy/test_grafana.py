@@ -63,12 +63,17 @@ def use(service):
 
 
 def ask(prometheus, expression):
-    """The values that an expression has now; none if there is no such data, or it is no number."""
+    """The values that an expression has now; none if there is no such data, or it is no number.
+
+    None, too, while Prometheus starts: first nobody listens, then it says 503.
+    """
     expression = expression.replace("$__rate_interval", "20s").replace("$instance", ".*")
     assert "$" not in expression
     try:
         reply = requests.get(f"{prometheus}/api/v1/query", params={"query": expression}, timeout=20)
-    except requests.ConnectionError:  # it is starting
+    except requests.ConnectionError:
+        return []
+    if reply.status_code == 503:
         return []
     said = reply.json()
     assert said["status"] == "success", said

@@ -13,7 +13,7 @@ const SHORT = { 'config.js': { timeoutMs: 400 } }
  */
 async function failsAndRecovers(t, { behaviours, says, buttons, tap = buttons[0], shot, options = {} }) {
   const { phone, server } = await phoneAndFaulty(t, behaviours, options)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   const notice = phone.role('alert').filter({ hasText: says })
   await notice.waitFor()
   assert.deepEqual(await notice.getByRole('button').allInnerTexts(), buttons)
@@ -37,7 +37,7 @@ test('a server that breaks off: it does not answer; trying again helps', async (
 
 test('no server there at all: it does not answer, and the settings are near', async (t) => {
   const phone = await phoneFor(t, `http://127.0.0.1:${await freePort()}`)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('连不上服务器 shiwu.example.com')
   await phone.tap('检查服务器')
   await phone.role('heading', '设置').waitFor()
@@ -46,13 +46,13 @@ test('no server there at all: it does not answer, and the settings are near', as
 
 test('the same on an iPhone, which words its errors in Chinese', async (t) => {
   const phone = await phoneFor(t, `http://127.0.0.1:${await freePort()}`, { world: { platform: 'ios' } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('连不上服务器 shiwu.example.com')
 })
 
 test('a name that nobody knows: there is no such server', async (t) => {
   const phone = await phoneFor(t, 'http://no-such-shiwu.invalid')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('找不到服务器 shiwu.example.com')
   await phone.shot('failure-unknown-host')
   await phone.tap('检查服务器')
@@ -67,7 +67,7 @@ test('no HTTP behind the address: the answer makes no sense; trying again helps'
 test('a phone without a network: it is offline; trying again helps when it is back', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well])
   await phone.offline()
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('手机没有联网')
   await phone.shot('failure-offline')
   await phone.offline(false)
@@ -77,7 +77,7 @@ test('a phone without a network: it is offline; trying again helps when it is ba
 
 test('a domain that is not in the list: WeChat does not allow it, and the settings are near', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well], { world: { network: { domains: { 'https://other.example.com': 'http://127.0.0.1:1' } } } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('小程序不允许访问 shiwu.example.com')
   await phone.shot('failure-domain')
   await phone.tap('检查服务器')
@@ -108,7 +108,7 @@ test('a photo too large for the real server is refused by it, and a smaller one 
   const large = await drawPicture({ width: 1280, height: 960, noise: 1 })
   const small = await drawPicture({ width: 320, height: 240 })
   const phone = await phoneFor(t, await realService(), { photo: large, pictures: { 'small.jpg': small }, world: { album: ['small.jpg'] } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('照片太大，服务器不收')
   await phone.tap('从相册选')
   await phone.role('button', '再拍一张').waitFor()
@@ -141,7 +141,7 @@ test('a server error as a web page is the server’s error, too', async (t) => {
 test('a busy server is asked once more, after the time that it names', async (t) => {
   const busy = refused(503, 'busy', { 'Retry-After': '2' })
   const { phone, server } = await phoneAndFaulty(t, [busy, well])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('服务繁忙，2 秒后再试一次')
   await phone.shot('retrying')
   await answered(phone)
@@ -151,7 +151,7 @@ test('a busy server is asked once more, after the time that it names', async (t)
 test('the time that a busy server names is heard, also when its headers come after its answer', async (t) => {
   const network = { headersLate: true }
   const { phone } = await phoneAndFaulty(t, [refused(503, 'busy', { 'Retry-After': '9' })], { world: { network } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('服务繁忙，9 秒后再试一次')
   await phone.tap('取消')
   await phone.role('button', '拍照识别').waitFor()
@@ -172,7 +172,7 @@ test('a server that asks for a long wait is not waited for', async (t) => {
 
 test('waiting for a busy server can be cancelled', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [refused(503, 'busy', { 'Retry-After': '9' })])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('服务繁忙，9 秒后再试一次')
   await phone.tap('取消')
   await phone.role('button', '拍照识别').waitFor()
@@ -182,7 +182,7 @@ test('waiting for a busy server can be cancelled', async (t) => {
 test('names in both languages that cannot be had leave the answer as it is', async (t) => {
   const { phone } = await phoneAndFaulty(t, [byPath({ '/predict': predicted, '/labels': answer(500, 'no labels') })])
   phone.allow(/names in both languages are not known/)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
   await phone.tap('切换到英文')
   await phone.role('button', 'Another photo').waitFor()
@@ -191,7 +191,7 @@ test('names in both languages that cannot be had leave the answer as it is', asy
 test('names that lack the class that was found are asked for again', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [well])
   await phone.store('names:Test', { n1: { en: 'something else', zh: '别的' } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.tap('切换到英文')
   await phone.role('button', /^Number 1, orange/).waitFor()
   await phone.tap('Switch to Chinese')
@@ -201,7 +201,7 @@ test('names that lack the class that was found are asked for again', async (t) =
 
 test('each sentence has an English one', async (t) => {
   const { phone } = await phoneAndFaulty(t, [refused(500, 'internal')], { world: { language: 'en' } })
-  await phone.tap('Take a photo')
+  await phone.shoot('Take a photo')
   await phone.sees('Something went wrong in the server (500)')
   await phone.shot('failure-500-en')
   await phone.tap('Switch to Chinese')

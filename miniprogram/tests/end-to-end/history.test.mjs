@@ -7,7 +7,7 @@ import { jpegSize, phoneAndFaulty, phoneFor, realService, well } from './setup.m
 const phoneWithOranges = async (t, options) => (await phoneAndFaulty(t, [well], options)).phone
 
 async function recognise(phone) {
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   await phone.tap('再拍一张')
 }
@@ -21,7 +21,7 @@ test('an empty history says what it is for', async (t) => {
 
 test('a recognised photo is kept small, and is still there when the app was closed', async (t) => {
   const phone = await phoneFor(t, await realService())
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   await phone.page.waitForFunction(() => globalThis.__mini.files.saved().length === 1)
   const [file] = await phone.savedFiles()
@@ -82,7 +82,7 @@ test('a full phone keeps no photo, and the answer stands', async (t) => {
   await phone.page.evaluate(() => {
     globalThis.__mini.files.limits.bytes = 10
   })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', /橙子/).waitFor()
   assert.equal(await phone.role('alert').count(), 0)
   await phone.tap('历史')
@@ -92,7 +92,7 @@ test('a full phone keeps no photo, and the answer stands', async (t) => {
 test('a photo that the phone cannot make small is not kept at all, and the answer stands', async (t) => {
   const phone = await phoneWithOranges(t, { world: { memoryIsShort: true } })
   phone.allow(/the history keeps no photo/)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', /橙子/).waitFor()
   await phone.settled()
   assert.deepEqual(await phone.savedFiles(), [])

@@ -15,7 +15,7 @@ async function each(t, behaviours, expected) {
   const { phone, server } = await phoneAndFaulty(t, [well])
   for (const behaviour of behaviours) {
     server.next(behaviour)
-    await phone.tap('拍照识别')
+    await phone.shoot()
     await expected(phone)
     await phone.settled()
     await phone.open('/pages/camera/camera')
@@ -39,7 +39,7 @@ test('an answer with strange things beside it is shown without them', async (t) 
 test('ids that are names in every object of JavaScript are ids as any', async (t) => {
   const odd = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'length'].map((id) => ({ label: `the ${id}`, probability: 0.19, id }))
   const { phone } = await phoneAndFaulty(t, [predicting(odd, { answer: { level: 'class', ...odd[0] }, hints: [{ code: 'constructor', text: 'its own words' }] })])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', /the toString/).waitFor()
   assert.equal(await rows(phone).count(), 5)
   await phone.sees('its own words')
@@ -50,14 +50,14 @@ test('ids that are names in every object of JavaScript are ids as any', async (t
 test('of ten thousand predictions five are shown, and of the same one only one', async (t) => {
   const many = Array.from({ length: 10_000 }, (_, index) => ({ label: `thing ${index}`, probability: 1 / (index + 1), id: `n${index >> 1}` }))
   const { phone } = await phoneAndFaulty(t, [predicting(many)])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', /thing 8/).waitFor()
   assert.deepEqual((await rows(phone).allInnerTexts()).map((text) => text.split('\n')[0]), [0, 2, 4, 6, 8].map((index) => `thing ${index}`))
 })
 
 test('twenty megabytes of JSON around an answer are borne', async (t) => {
   const { phone } = await phoneAndFaulty(t, [predicting([orange], { padding: 'x'.repeat(20 * 2 ** 20) })])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await rows(phone).filter({ hasText: '橙子' }).waitFor()
 })
 
@@ -70,7 +70,7 @@ test('labels of any letters fit the screen and stay what they are: text', async 
     ['w'.repeat(100_000), 'w'.repeat(79) + '…'],
   ]
   const { phone } = await phoneAndFaulty(t, [predicting(odd.map(([label], index) => ({ label, probability: 0.6 - index / 10, id: `odd${index}` })))])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await rows(phone).nth(4).waitFor()
   assert.deepEqual(await rows(phone).locator('[class$="--name"]').allInnerTexts(), odd.map(([, shown]) => shown))
   const width = await phone.page.locator('.host-scroll').evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
@@ -84,7 +84,7 @@ test('names of strange types leave the answer in the words it came in', async (t
   phone.allow(/names in both languages are not known/)
   for (const body of strange) {
     server.next(byPath({ '/predict': predicted, '/labels': answer(200, { success: true, ...body }) }))
-    await phone.tap('拍照识别')
+    await phone.shoot()
     await phone.role('button', /橙子/).waitFor()
     await phone.settled()
     await phone.tap('再拍一张')
@@ -111,7 +111,7 @@ test('an answer that trickles, or whose headers do, took too long', async (t) =>
   const { phone, server } = await phoneAndFaulty(t, [trickle], { config: { 'config.js': { timeoutMs: 400 } } })
   for (const behaviour of [trickle, headers]) {
     server.next(behaviour)
-    await phone.tap('拍照识别')
+    await phone.shoot()
     await phone.sees('等了很久没有回答')
     await phone.open('/pages/camera/camera')
   }
@@ -123,7 +123,7 @@ test('an answer that breaks off halfway says so, and helps itself when asked aga
     response.socket.end()
   }
   const { phone, server } = await phoneAndFaulty(t, [half])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('回答没有传完就断了')
   server.next(well)
   await phone.tap('再试一次')
@@ -132,7 +132,7 @@ test('an answer that breaks off halfway says so, and helps itself when asked aga
 
 test('a drawn picture is fetched from the service itself, and from nowhere else', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [well])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '保存到相册').waitFor()
   for (const url of ['https://elsewhere.example.com/a.jpg', '.elsewhere.example.com/a.jpg', '@elsewhere.example.com/a.jpg', 5]) {
     server.next(byPath({ '/image': answer(200, { success: true, url }) }))
@@ -154,7 +154,7 @@ test('a Retry-After that is no number of seconds is a second, and one of years i
   const { phone, server } = await phoneAndFaulty(t, [well])
   for (const [value, says] of [['Fri, 31 Dec 1999 23:59:59 GMT', '服务繁忙，1 秒后再试一次'], ['1e9', '服务暂时忙不过来']]) {
     server.next(answer(503, {}, { 'Retry-After': value }))
-    await phone.tap('拍照识别')
+    await phone.shoot()
     await phone.sees(says)
     await phone.open('/pages/camera/camera')
   }

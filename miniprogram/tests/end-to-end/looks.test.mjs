@@ -116,14 +116,14 @@ test('a screen reader is told what is there, what happens, and what was found', 
   const heard = () => phone.page.locator('page').ariaSnapshot()
   const names = (await heard()).match(/button "[^"]+"/g)
   for (const name of ['拍照识别', '相册', '切换前后摄像头', '切换到英文', '历史', '设置']) assert.ok(names.includes(`button "${name}"`), `${name} among ${names}`)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.page.locator('[aria-live=polite]').filter({ hasText: '正在识别' }).waitFor()
   await phone.tap('取消')
 })
 
 test('an answer is read out by rank, name and percentage', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '第 1 名，橙子，91%').waitFor()
   await phone.role('button', '第 2 名，柠檬，5%').waitFor()
   assert.equal(await phone.page.locator('[aria-live=polite]').filter({ hasText: '橙子' }).count(), 1)

@@ -13,7 +13,7 @@ test('the camera is asked for where it is needed, and allowed', async (t) => {
   await phone.role('dialog', '使用你的摄像头').waitFor()
   await phone.shot('permission-asked')
   await phone.tap('允许')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
 })
 
@@ -26,7 +26,7 @@ test('a refused camera: allowing it in WeChat’s settings brings it back', asyn
   await phone.role('switch', '使用你的摄像头').check()
   await phone.shot('open-setting')
   await phone.tap('返回')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
 })
 
@@ -48,7 +48,7 @@ test('a phone that lets WeChat itself use no camera: its own settings bring it b
   await phone.tap('去系统设置')
   await phone.role('switch', '相机').check()
   await phone.tap('返回')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
 })
 
@@ -67,18 +67,18 @@ for (const state of ['absent', 'busy']) {
     await answered(phone)
     await phone.set({ camera: { state: 'ready' } })
     await phone.tap('再拍一张')
-    await phone.tap('拍照识别')
+    await phone.shoot()
     await answered(phone)
   })
 }
 
 test('a photo that did not work out is taken again', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well], { world: { camera: { state: 'ready', fails: true, back: 'photo.jpg', front: 'photo.jpg' } } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('这张没有拍成')
   await phone.set({ camera: { fails: false } })
   await phone.tap('重新拍照')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
 })
 
@@ -88,7 +88,7 @@ test('the privacy guide is agreed to before the camera opens', async (t) => {
   await phone.shot('privacy')
   await phone.tap('查看隐私保护指引', 'link')
   await phone.tap('同意')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
   assert.equal((await phone.world('privacy')).read, true)
 })
@@ -101,7 +101,7 @@ test('whoever refuses the privacy guide is told what it is for, and may agree la
   await phone.role('alert').getByRole('button').first().tap()
   await phone.tap('同意')
   await phone.role('alert').waitFor({ state: 'hidden' })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
 })
 
@@ -111,7 +111,7 @@ test('a privacy guide that does not speak of the camera: its developer must be t
   await phone.shot('privacy-undeclared')
   await phone.set({ privacy: { undeclared: false } })
   await phone.role('alert').getByRole('button').tap()
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
 })
 
@@ -119,7 +119,7 @@ test('the upload’s progress is shown, up to the end', async (t) => {
   const photo = await drawPicture({ width: 1280, height: 960, noise: 1 })
   const { phone } = await phoneAndFaulty(t, [well], { photo })
   await phone.slow(SLOW)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees(/正在上传 [1-9]\d?%/)
   await phone.shot('uploading')
   await phone.slow(-1)
@@ -130,7 +130,7 @@ test('an upload can be cancelled; the server sees it break off, and nothing is s
   const photo = await drawPicture({ width: 1280, height: 960, noise: 1 })
   const { phone, server } = await phoneAndFaulty(t, [well], { photo })
   await phone.slow(SLOW)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees(/正在上传 [1-9]\d?%/)
   await phone.tap('取消')
   await phone.role('button', '拍照识别').waitFor()
@@ -142,7 +142,7 @@ test('an upload can be cancelled; the server sees it break off, and nothing is s
 
 test('a wait for the answer can be cancelled', async (t) => {
   const { phone } = await phoneAndFaulty(t, [hang])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('正在识别…')
   await phone.shot('waiting')
   await phone.tap('取消')
@@ -151,7 +151,7 @@ test('a wait for the answer can be cancelled', async (t) => {
 
 test('an upload that WeChat broke off in the background starts again when the app is back', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [hang, well])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('正在识别…')
   await phone.background({ interrupted: true })
   await phone.foreground()
@@ -161,7 +161,7 @@ test('an upload that WeChat broke off in the background starts again when the ap
 
 test('an upload that is broken off again and again waits for the person', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [hang])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   for (const times of [1, 2]) {
     await phone.sees('正在识别…')
     assert.equal(server.seen.length, times)
@@ -179,7 +179,7 @@ test('a short look at another app breaks nothing off', async (t) => {
   const photo = await drawPicture({ width: 1280, height: 960, noise: 1 })
   const { phone, server } = await phoneAndFaulty(t, [well], { photo })
   await phone.slow(SLOW)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees(/正在上传 [1-9]\d?%/)
   await phone.background()
   await phone.foreground()
@@ -195,14 +195,14 @@ for (const [platform, cameraStopsFirst] of [['android', true], ['android', false
     await phone.role('button', '拍照识别').waitFor()
     await phone.background({ cameraStopsFirst })
     await phone.foreground()
-    await phone.tap('拍照识别')
+    await phone.shoot()
     await answered(phone)
   })
 }
 
 test('back from another page, everything is as it was', async (t) => {
   const { phone } = await phoneAndFaulty(t, [well])
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await answered(phone)
   await phone.tap('历史')
   await phone.role('heading', '历史').waitFor()
@@ -232,7 +232,7 @@ test('an impatient second tap on a page’s name opens it once', async (t) => {
 test('an impatient second tap on the shutter neither sends the photo twice nor takes it back', async (t) => {
   const { phone, server } = await phoneAndFaulty(t, [hang])
   const { x, y, width, height } = await phone.role('button', '拍照识别').boundingBox()
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.sees('正在识别…')
   await phone.page.touchscreen.tap(x + width / 2, y + height / 2)
   await phone.sees('正在识别…')
@@ -246,7 +246,7 @@ test('through WeChat’s cloud the photo goes as JSON, small enough for it, and 
     config: { 'config.js': { cloud: { env: 'prod-1', service: 'shiwu' } } },
     world: { network: { domains: {} } },
   })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   assert.deepEqual(await phone.calls('uploadFile'), [])
   const [{ path, method }] = await phone.calls('cloud.callContainer')

@@ -11,7 +11,7 @@ test('a photo is taken, sent and named in Chinese, as the service itself names i
   const phone = await phoneFor(t, address)
   await phone.role('button', '拍照识别').waitFor()
   await phone.shot('camera')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
 
   const { predictions } = await askedDirectly(address, await uploaded(phone), 'zh')
@@ -25,7 +25,7 @@ test('a photo is taken, sent and named in Chinese, as the service itself names i
 
 test('an elephant is called an elephant, in Chinese and in English', { skip: withoutShared }, async (t) => {
   const phone = await phoneFor(t, await realService(), { photo: sharedFile('data/photos/elephant.jpg') })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   const first = phone.role('list').locator('[role=button]').first()
   await first.filter({ hasText: '非洲象' }).waitFor()
   await phone.shot('elephant-zh')
@@ -37,14 +37,14 @@ test('an elephant is called an elephant, in Chinese and in English', { skip: wit
 test('a phone in English gets English from the first word on', { skip: withoutShared }, async (t) => {
   const phone = await phoneFor(t, await realService(), { photo: sharedFile('data/photos/elephant.jpg'), world: { language: 'en' } })
   await phone.shot('camera-en')
-  await phone.tap('Take a photo')
+  await phone.shoot('Take a photo')
   await phone.sees('African elephant')
   await phone.shot('answer-en')
 })
 
 test('a tap on an answer shows both languages and the id, and copies them', { skip: withoutShared }, async (t) => {
   const phone = await phoneFor(t, await realService(), { photo: sharedFile('data/photos/elephant.jpg') })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', /非洲象/).tap() // maybe before the names in both languages are there
   const dialog = phone.role('dialog')
   await dialog.filter({ hasText: 'African elephant' }).waitFor()
@@ -57,7 +57,7 @@ test('a tap on an answer shows both languages and the id, and copies them', { sk
 
 test('a long press copies the name, and opens nothing', async (t) => {
   const phone = await phoneFor(t, await realService())
-  await phone.tap('拍照识别')
+  await phone.shoot()
   const first = phone.role('list', '识别结果').locator('[role=button]').first()
   const [name] = (await first.innerText()).split('\n')
   await phone.longPress(first)
@@ -69,7 +69,7 @@ test('a long press copies the name, and opens nothing', async (t) => {
 test('a large photo is reduced on the phone, to 1280 pixels and to its own shape', async (t) => {
   const photo = await drawPicture({ width: 4032, height: 3024 })
   const phone = await phoneFor(t, await realService(), { photo })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   assert.deepEqual(jpegSize(await uploaded(phone)), { width: 1280, height: 960 })
 })
@@ -77,7 +77,7 @@ test('a large photo is reduced on the phone, to 1280 pixels and to its own shape
 test('a tall photo is reduced by its height', async (t) => {
   const photo = await drawPicture({ width: 1500, height: 3000 })
   const phone = await phoneFor(t, await realService(), { photo })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   assert.deepEqual(jpegSize(await uploaded(phone)), { width: 640, height: 1280 })
 })
@@ -86,7 +86,7 @@ test('a photo that lies on its side in its file keeps its shape, small or made s
   const large = lyingOnItsSide(await drawPicture({ width: 4032, height: 3024 }))
   const small = lyingOnItsSide(await drawPicture({ width: 800, height: 600 }))
   const phone = await phoneFor(t, await realService(), { photo: large, pictures: { 'small.jpg': small }, world: { album: ['small.jpg'] } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   const { width, height } = jpegSize(await uploaded(phone))
   assert.ok(Math.abs(width / height - 3 / 4) < 0.01, `${width} × ${height}`)
@@ -99,7 +99,7 @@ test('a photo that lies on its side in its file keeps its shape, small or made s
 test('a PNG from an iPhone is sent as a JPEG', async (t) => {
   const photo = await drawPicture({ width: 1600, height: 1200, type: 'image/png' })
   const phone = await phoneFor(t, await realService(), { photo, world: { platform: 'ios' } })
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   assert.deepEqual(jpegSize(await uploaded(phone)), { width: 1280, height: 960 })
 })
@@ -124,7 +124,7 @@ test('front camera and flash are the ones chosen', async (t) => {
   await phone.role('button', '闪光 开').waitFor()
   await phone.tap('切换前后摄像头')
   await phone.page.locator('wx-camera[device-position=front], wx-camera .host-mirrored').first().waitFor()
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   assert.equal((await phone.world('camera')).flashed, 'on')
   assert.deepEqual(jpegSize(await uploaded(phone)), { width: 800, height: 600 })

@@ -11,7 +11,7 @@ const picture = (bytes) => (_, response) => void response.writeHead(200, { 'Cont
 
 async function withAnswer(t, options) {
   const phone = await phoneFor(t, await realService(), options)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '保存到相册').waitFor()
   return phone
 }
@@ -19,7 +19,7 @@ async function withAnswer(t, options) {
 /** A phone with an orange on its screen, and a server that does `paths` from then on. */
 async function orangeAnd(t, paths, options) {
   const { phone, server } = await phoneAndFaulty(t, [byPath({ ...orange, ...paths })], options)
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '保存到相册').waitFor()
   return { phone, server }
 }

@@ -29,7 +29,7 @@ test('a good address is found good, kept, and used', async (t) => {
   await phone.shot('settings-good')
   assert.equal(await phone.stored('server'), address)
   await phone.open('/pages/camera/camera')
-  await phone.tap('拍照识别')
+  await phone.shoot()
   await phone.role('button', '再拍一张').waitFor()
   assert.equal((await phone.calls('uploadFile'))[0].url, `${address}/predict`)
 })

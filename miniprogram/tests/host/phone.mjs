@@ -105,6 +105,12 @@ export class Phone {
     await this.role(role, name).tap()
   }
 
+  /** Take a photo as people do: when the camera shows something. */
+  async shoot(shutter = '拍照识别') {
+    await this.page.waitForFunction(() => globalThis.__mini.cameraReady())
+    await this.tap(shutter)
+  }
+
   /** Hold a finger on it until WeChat calls it a long press. */
   async longPress(locator) {
     const { x, y, width, height } = await locator.boundingBox()

@@ -6,7 +6,7 @@ import { createLogic, call } from './logic.js'
 import * as router from './router.js'
 import * as files from './files.js'
 import { functions, wx } from './wx/index.js'
-import { resumeCamera, stopCamera } from './components/camera.js'
+import { cameraReady, resumeCamera, stopCamera } from './components/camera.js'
 import { interruptTasks } from './wx/network.js'
 import { hideToast } from './dialogs.js'
 
@@ -32,6 +32,7 @@ window.__mini = {
   world,
   files: { saved: files.saved, bytes: (file) => [...files.bytesOf(file)], limits: files.limits },
   functions: Object.keys(functions),
+  cameraReady,
   /** The person leaves for another app; WeChat breaks off what is on its way after five seconds. */
   background({ interrupted = false, cameraStopsFirst = true } = {}) {
     if (cameraStopsFirst) stopCamera()

@@ -48,6 +48,9 @@ async function show({ part, image }) {
   await image.decode()
 }
 
+/** Whether it shows something; a phone takes a moment to open it, and takes no photo until then. */
+export const cameraReady = () => Boolean(current?.ready)
+
 /** @returns {Promise<Uint8Array>} the very bytes of the picture that is shown */
 export async function take() {
   if (!current?.ready || world.camera.fails) throw new Refused('take photo failed')

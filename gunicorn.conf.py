@@ -44,8 +44,9 @@ _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.workers
 worker_class = "api.worker.Worker"
+logger_class = "api.worker.Log"
 # A thread for every photo that waits or is worked on, and some that say *busy* and *alive*.
-threads = _settings.queue + _cores + 8
+threads = _settings.queue + cores.runners(_cores) + 8
 # An answer may take its whole deadline; a worker is only killed when its main loop stands still.
 timeout = 30
 graceful_timeout = round(_settings.deadline_s + _settings.drain_s + 5)

@@ -108,11 +108,11 @@ def _predictor(settings: Settings) -> Predictor:
             f"SHIWU_WEIGHTS={settings.weights} is the file of one network, and "
             f"{named} are named; give a folder of files by Keras' names"
         )
-    runners = settings.cores or cores.available()
+    count = settings.cores or cores.available()
     return Predictor(
         [zoo.card(name, settings.input_size) for name in settings.model],
-        partial(_load, settings, runners),
-        Queue(settings.queue, runners, metrics.WAITING.inc),
+        partial(_load, settings, count),
+        Queue(settings.queue, cores.runners(count), metrics.WAITING.inc),
         deadline_s=settings.deadline_s,
         limits=Limits(settings.max_bytes, settings.max_pixels, APART[settings.apart]),
         fit=settings.fit,
@@ -134,14 +134,14 @@ def _prepare(settings: Settings, card: Card) -> None:
     prepare(card, _find_weights(settings, card), engine=settings.engine, compiled=settings.cache)
 
 
-def _load(settings: Settings, runners: int, card: Card) -> Network:
+def _load(settings: Settings, count: int, card: Card) -> Network:
     engine = load(
         card,
         _find_weights(settings, card),
         engine=settings.engine,
         precision=settings.precision,
         compiled=settings.cache,
-        cores=runners,
+        cores=count,
     )
     return Network(card, Naming.of(card), engine, Telling.of(card, engine))
 

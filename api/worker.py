@@ -18,6 +18,7 @@ from typing import Any
 
 import flask
 from gunicorn import util
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 
 from api import body, headers, schemas, tracing
@@ -50,6 +51,13 @@ _STATUS = {
 }
 
 _log = logging.getLogger("shiwu.request")
+
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's log without its lines about requests: `api.logs` writes ours."""
+
+    def access(self, *_: object) -> None:
+        """Write nothing; gunicorn's own makes the line before it sees that nobody wants it."""
 
 
 class Worker(LobbyWorker):

@@ -147,7 +147,7 @@ def _run(given: argparse.Namespace, asked: Asked, ending: Ending) -> None:
                 on_ray.run(photos.pieces(given.sources), asked, kept, actors, telling)
             else:
                 found = photos.find(given.sources)
-                threads.run(found, namer, kept, asked.limits, count, telling)
+                threads.run(found, namer, kept, asked.limits, cores.runners(count), telling)
         finally:
             print(telling.summary(), file=sys.stderr)
 
@@ -283,7 +283,7 @@ def _add_sources(way: argparse.ArgumentParser) -> None:
         help="by Ray's actors: on this machine, or on the cluster at ADDRESS (host:port, or auto)",
     )
     way.add_argument("--features", action="store_true", help="features in each row")
-    way.add_argument("--cores", type=_positive, help="threads; as many as may be used, if absent")
+    way.add_argument("--cores", type=_positive, help="as many as may be used, if absent")
     way.add_argument(
         "--max-bytes", type=_positive, default=limits.max_bytes, help="of one photo's file"
     )

@@ -127,7 +127,7 @@ class Namer:
 
         Args:
             asked: what rows shall hold.
-            cores: threads that will call at once.
+            cores: inferences that run at once.
 
         Raises:
             SettingsError, EngineError: the network can't be had.

@@ -1,4 +1,4 @@
-"""Photos to rows on this machine: as many threads as there are cores, and one that writes."""
+"""Photos to rows on this machine: threads that keep its cores busy, and one that writes."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +11,9 @@ from batch.photos import Photo
 from batch.rows import Namer, Row, read, said
 from imaging.read import Limits
 
-# Photos that a thread takes at once, and how often that is begun or waiting for each core: enough
+# Photos that a thread takes at once, and how often that is begun or waiting for each thread: enough
 # that no core waits, and that this end is seldom woken; few enough for memory.
-_AT_ONCE, _A_CORE = 8, 3
+_AT_ONCE, _A_THREAD = 8, 2
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     namer: Namer,
     answers: Answers,
     limits: Limits,
-    cores: int,
+    count: int,
     told: Callable[[Row | None], bool],
 ) -> None:
     """Write a row for each photo that has none, in the order that they come.
@@ -31,7 +31,7 @@ def run(
         namer: makes the rows.
         answers: where they go.
         limits: what a photo may measure.
-        cores: threads.
+        count: of threads.
         told: called with each row, None for a photo that has one already; False ends the run.
 
     Raises:
@@ -40,11 +40,11 @@ def run(
     work = partial(_rows, namer, answers.known, limits)
     new = unseen(photos)
     begun: deque[Future[list[Row | None]]] = deque()
-    with ThreadPoolExecutor(cores, thread_name_prefix="batch") as pool:
+    with ThreadPoolExecutor(count, thread_name_prefix="batch") as pool:
         try:
             while some := list(islice(new, _AT_ONCE)):
                 begun.append(pool.submit(work, some))
-                if len(begun) > _A_CORE * cores and not _take(begun.popleft(), answers, told):
+                if len(begun) > _A_THREAD * count and not _take(begun.popleft(), answers, told):
                     break
             else:
                 while begun and _take(begun.popleft(), answers, told):

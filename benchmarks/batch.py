@@ -4,7 +4,8 @@
 
 Everything is measured in turns on the same photos, copied under as many names as there shall be:
 
-- limit: as many threads as cores read, decode, fit and infer; no rows, no digests, no names.
+- limit: as many threads as the service has runners read, decode, fit and infer; no rows, digests or
+  names.
 - threads: `python -m batch predict`, from the first row to the last; its start-up stated apart.
 - Ray: the same with `--ray`.
 - Keras: `load_img`, `preprocess_input` and `predict`, a photo at a time, as tutorials have it.

@@ -2,10 +2,11 @@
 
     python -m benchmarks.limit [--models …] [--sizes …] [--photos FOLDER] [--weights PATH]
 
-As many threads as cores decode, fit and infer photos in a loop, by the same functions as the
-service and with one inference request each; and the same threads infer alone, photos already
-decoded. In every precision that can be had here, all in turns. The time of one photo alone, on one
-thread with nothing else running, is what a single client could be answered in at best.
+As many threads as the service has runners decode, fit and infer photos in a loop, by the same
+functions as the service and with one inference request each; and the same threads infer alone,
+photos already decoded. In every precision that can be had here, all in turns. The time of one photo
+alone, on one thread with nothing else running, is what a single client could be answered in at
+best.
 """
 
 import argparse

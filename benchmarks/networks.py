@@ -53,7 +53,7 @@ class Subject:
             lambda: self.file or weights.find(self.card),
             precision=precision or self.settings.precision,
             compiled=self.settings.cache,
-            cores=threads(self.settings),
+            cores=_cores(self.settings),
         )
 
     def environment(self, **changes: object) -> dict[str, str]:
@@ -64,6 +64,10 @@ class Subject:
 
 def threads(settings: Settings) -> int:
     """How many threads answer photos: as many as the service has runners."""
+    return cores.runners(_cores(settings))
+
+
+def _cores(settings: Settings) -> int:
     return settings.cores or cores.available()
 
 

@@ -204,6 +204,7 @@ def _decoded(
         pictures.append((scales.setdefault(picture.size, picture), whole))
     with _refusing(kind, data, limits):
         for picture in scales.values():
+            picture.decodermaxblock = len(data)  # else Pillow feeds its decoder 64 KB at a time
             _load(picture)
     return pictures
 

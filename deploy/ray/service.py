@@ -28,7 +28,7 @@ from settings import Settings
 _SETTINGS = Settings.from_environment()
 _CORES = _SETTINGS.cores or cores.available()
 # As in gunicorn.conf.py: one for every photo that waits or is worked on, and some that say *busy*.
-_THREADS = _SETTINGS.queue + _CORES + 8
+_THREADS = _SETTINGS.queue + cores.runners(_CORES) + 8
 
 
 def _asgi() -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from serving import cores
 from tests.small import photo
 
 
@@ -231,7 +232,7 @@ def test_more_photos_than_the_queue_can_ever_hold_are_too_many_and_not_busy(make
 
 def test_more_photos_than_there_are_places_now_are_busy_and_say_when_to_come_again(make_app):
     app = make_app(queue=2, cores=1)
-    with busy_runner(app) as queue:
+    with busy_runners(app) as queue:
         (waiting,) = queue.put([int], 60)
         reply = app.test_client().post("/predict", **form(*[photo("red")] * 2))
         assert refusal(reply)[:2] == (503, "busy")
@@ -240,28 +241,29 @@ def test_more_photos_than_there_are_places_now_are_busy_and_say_when_to_come_aga
 
 
 @contextmanager
-def busy_runner(app):
-    """Keep the app's only runner at work, for real, until the block ends."""
+def busy_runners(app):
+    """Keep the runners of the app's only core at work, for real, until the block ends."""
     free = threading.Event()
     queue = app.extensions["shiwu_predictor"].queue
-    (job,) = queue.put([free.wait], deadline_s=60)
+    jobs = [job for _ in range(cores.runners(1)) for job in queue.put([free.wait], deadline_s=60)]
     try:
         yield queue
     finally:
         free.set()
-        job.result()
+        for job in jobs:
+            job.result()
 
 
 def test_a_request_whose_deadline_passes_is_told_so(make_app):
     app = make_app(cores=1, deadline_s=0.1)
-    with busy_runner(app):
+    with busy_runners(app):
         reply = app.test_client().post("/predict", **form(photo("red")))
     assert refusal(reply)[:2] == (504, "too_late")
 
 
 def test_when_the_queue_is_full_busy_is_said_before_the_body_is_even_understood(make_app):
     app = make_app(cores=1, queue=1)
-    with busy_runner(app) as queue:
+    with busy_runners(app) as queue:
         (waiting,) = queue.put([int], 60)
         for address in ("/predict", "/image"):
             reply = app.test_client().post(address, data=b"?", content_type="text/plain")

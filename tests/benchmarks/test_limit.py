@@ -21,7 +21,7 @@ def limit(tmp_path):
 def test_a_pace_is_what_all_threads_did_in_the_time_that_each_took(limit):
     """Threads that sleep 20 ms do 50 things a second each, and need no processor for it."""
     pace = limit.pace(lambda _: time.sleep(0.02), [None], 0.5)
-    assert 0.3 < pace.per_s / (50 * cores.available()) <= 1.0
+    assert 0.3 < pace.per_s / (50 * cores.runners(cores.available())) <= 1.0
     assert pace.cpu_ms < 10
 
 
@@ -29,7 +29,7 @@ def test_every_photo_is_worked_on_in_turn(limit):
     seen = []
     limit.pace(lambda one: (seen.append(one), time.sleep(0.01)), ["a", "b"], 0.3)
     assert len(seen) > 2
-    assert abs(seen.count("a") - seen.count("b")) <= cores.available()
+    assert abs(seen.count("a") - seen.count("b")) <= cores.runners(cores.available())
 
 
 def test_the_work_is_the_services_own(limit):

@@ -160,7 +160,7 @@ def network(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(network, tmp_path_factory) -> Iterator[Service]:
-    """With one core and a queue of one, so that there are two places."""
+    """With one core and a queue of one, so that there are three places."""
     with running(
         tmp_path_factory.mktemp("service"), model=network, cores=1, queue=1, deadline_s=5
     ) as started:
@@ -277,7 +277,7 @@ def test_a_body_of_unknown_length_is_answered(proxy):
 
 
 def test_phones_on_slow_lines_hold_no_place_in_the_queue(proxy):
-    """The service has two places; without nginx in between, two slow bodies would fill them."""
+    """The service has three places; without nginx in between, slow bodies would fill them."""
     photo = small.photo("green")
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(proxy.connect()) for _ in range(6)]
@@ -290,10 +290,10 @@ def test_phones_on_slow_lines_hold_no_place_in_the_queue(proxy):
 
 
 def test_busy_and_when_to_come_again_pass_through(proxy, service):
-    """Both places are held by bodies that went to the service itself."""
+    """All three places are held by bodies that went to the service itself."""
     host, port = service.address.removeprefix("http://").split(":")
     with contextlib.ExitStack() as stack:
-        for _ in range(2):
+        for _ in range(3):
             held = stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
             held.sendall(head_of_a_photo(1000) + b"\xff\xd8\xff")
         end = time.monotonic() + 10

@@ -71,7 +71,7 @@ def test_a_file_far_over_the_limit_is_refused_and_the_next_photo_is_answered(
 
 @contextmanager
 def full(service) -> Iterator[None]:
-    """Hold both places of a service (one to wait, one at work): photos that come byte by byte."""
+    """Hold the three places of a service (one to wait, two at work): photos that come byte by byte."""
     host, port = service.address.removeprefix("http://").split(":")
     with ExitStack() as ends:
         clients = [
@@ -80,7 +80,7 @@ def full(service) -> Iterator[None]:
         for client in clients:
             client.sendall(SLOW)
         refused = []
-        while len(refused) < 4:  # they have their answer: there is no place
+        while len(refused) < 3:  # they have their answer: there is no place
             refused, _, _ = select.select(clients, [], [], 60)
         yield
 

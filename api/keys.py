@@ -112,6 +112,8 @@ def read(path: Path) -> list[Key]:
     Raises:
         BadKeys: the file can't be read, a line is no key, or a name stands there twice.
     """
+    if path.exists() and not path.is_file():  # to read a pipe may take for ever
+        raise BadKeys(f"SHIWU_KEYS: {path} is no file; keys are read again when they change")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

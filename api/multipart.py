@@ -12,6 +12,8 @@ from werkzeug.http import parse_options_header
 # Of one part: as Werkzeug bounds them.
 MAX_FIELD_BYTES = 500_000
 _MAX_HEAD_BYTES = 64 * 1024
+# Of all parts: a hundred parts' heads full of empty lines would take seconds.
+_MAX_HEADS_BYTES = 256 * 1024
 # A boundary that a photo holds by chance, or on purpose.
 _MAX_STRAY_MARKS = 4096
 
@@ -60,6 +62,7 @@ def parse(body: bytes | bytearray, boundary: str, max_parts: int) -> list[Part]:
         raise Malformed("no boundary")
     mark = b"--" + boundary.encode()
     parts: list[Part] = []
+    heads = 0
     _, end, is_last = _next_mark(body, mark, None)
     while not is_last:
         if len(parts) == max_parts:
@@ -68,6 +71,9 @@ def parse(body: bytes | bytearray, boundary: str, max_parts: int) -> list[Part]:
         if blank is None:
             raise Malformed("a part whose head has no end")
         head, begin = body[end : blank.start()], blank.end()
+        heads += len(head)
+        if heads > _MAX_HEADS_BYTES:
+            raise FormTooLarge(f"more than {_MAX_HEADS_BYTES} bytes of heads")
         # The blank line itself may be the line break before the mark: then the part is empty.
         start, end, is_last = _next_mark(body, mark, (blank.start() + begin) // 2)
         parts.append(_part(bytes(head), body, begin, max(begin, start)))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.upload import base64_photo
+from api.upload import MAX_PARTS, base64_photo
 from engines.engine import Pixels
 from errors import RequestError
 
@@ -133,12 +133,18 @@ def _flat(data: list[Any]) -> list[Any]:
 
 
 def _photos(data: bytes | list[Any], count: int) -> list[bytes | Pixels]:
+    if count > MAX_PARTS:
+        raise BadTensor(
+            f"the input's shape says {count} photos; one request brings at most {MAX_PARTS}"
+        )
     found: list[bytes | Pixels]
     if isinstance(data, list):
         found = [base64_photo(text, "a photo in the input's data") for text in data]
     else:
         found, at = [], 0
         while at + 4 <= len(data):
+            if len(found) == count:  # before millions of empty ones are taken out
+                raise BadTensor(f"the input's shape says {count} photos, and more came")
             (length,) = struct.unpack_from("<I", data, at)
             found.append(data[at + 4 : at + 4 + length])
             at += 4 + length

@@ -51,10 +51,11 @@ def read_upload(request: flask.Request, max_bytes: int) -> Upload:
         max_bytes: of all photos together.
 
     Raises:
-        BadUpload, LengthRequired, BodyTooLarge: in words, before the body is read if possible.
+        BadUpload, LengthRequired, BodyTooLarge: in words, before the body is read if possible; a
+            body in a Content-Encoding is a BadUpload.
     """
     kind = request.mimetype
-    _check_length(request, max_bytes * 4 // 3 if kind == "application/json" else max_bytes)
+    _check_head(request, max_bytes * 4 // 3 if kind == "application/json" else max_bytes)
     if kind == "multipart/form-data":
         upload = _multipart(request)
     elif kind == "application/json":
@@ -78,10 +79,7 @@ def read_body(request: flask.Request, max_bytes: int) -> bytes:
         BadUpload, LengthRequired, BodyTooLarge: it is empty, of unknown length, encoded, or longer
             than `max_bytes` and what surrounds photos.
     """
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding != "identity":
-        raise BadUpload(f"a body in Content-Encoding {encoding[:20]!r} is not understood")
-    _check_length(request, max_bytes)
+    _check_head(request, max_bytes)
     return bytes(_whole(request))
 
 
@@ -104,7 +102,13 @@ def _whole(request: flask.Request) -> bytes | bytearray:
     return body
 
 
-def _check_length(request: flask.Request, max_bytes: int) -> None:
+def _check_head(request: flask.Request, max_bytes: int) -> None:
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise BadUpload(
+            f"a body in Content-Encoding {encoding[:20]!r} is not understood; send it as it is, "
+            "photos are compressed already"
+        )
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         raise LengthRequired("say how long the body is, in a Content-Length header")
     if not request.content_length:

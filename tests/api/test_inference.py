@@ -204,6 +204,15 @@ def test_bytes_that_are_not_what_the_json_says_are_refused(client):
     assert "not JSON" in refusal(infer(client, said, tail, {LENGTH: "5"}))
 
 
+def test_millions_of_empty_photos_are_not_even_taken_out(client):
+    said, _ = by_bytes(photo("red"))
+    tail = bytes(4_000_000)
+    said["inputs"][0]["parameters"]["binary_data_size"] = len(tail)
+    assert "says 1 photos, and more came" in refusal(infer(client, said, tail))
+    said["inputs"][0]["shape"] = [1_000_000]
+    assert "one request brings at most 256" in refusal(infer(client, said, tail))
+
+
 def test_a_bad_photo_has_the_status_that_predict_gives_it(client):
     refusal(infer(client, *by_bytes(b"no picture")), 415)
     refusal(infer(client, *by_bytes(photo("red")[:300])), 422)

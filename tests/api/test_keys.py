@@ -1,6 +1,7 @@
 """Keys: who is let in, and how they are made, kept and exchanged while the service runs."""
 
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -197,6 +198,13 @@ def test_a_broken_file_stops_the_start(make_app, file):
     with pytest.raises(SettingsError, match=r"SHIWU_KEYS: .*line 1 .*api.keys add") as raised:
         create_app(Settings(keys=str(file)))
     assert secret not in str(raised.value)
+
+
+def test_a_pipe_in_place_of_the_file_stops_the_start_and_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(SettingsError, match="is no file"):
+        create_app(Settings(keys=str(pipe)))
 
 
 def test_the_file_holds_the_digest_and_nobody_else_can_read_it(file, phone):

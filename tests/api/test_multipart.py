@@ -126,6 +126,14 @@ def test_as_many_parts_as_are_allowed_are_taken_and_no_more():
         parse(form(*[(FILE, b"x")] * 11), "b", 10)
 
 
+def test_heads_may_be_long_but_not_all_of_them():
+    """Names of files may be; of a hundred heads full of lines, none is told apart any more."""
+    long = FILE + b"\r\nX-Long: " + b"x" * 60_000
+    assert len(parse(form(*[(long, b"x")] * 4), "b", 10)) == 4
+    with pytest.raises(FormTooLarge):
+        parse(form(*[(long, b"x")] * 5), "b", 10)
+
+
 def test_a_file_may_be_large_and_a_field_may_not():
     assert len(parse(form((FILE, bytes(MAX_FIELD_BYTES + 1))), "b", 10)[0].content) == 500_001
     assert len(parse(form((FIELD, bytes(MAX_FIELD_BYTES))), "b", 10)[0].content) == 500_000

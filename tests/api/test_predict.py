@@ -134,6 +134,10 @@ def test_an_option_in_query_and_form_at_once_is_given_twice(client):
         ({"json": {"image": "ä"}}, 400, "bad_request", "not valid base64"),
         ({"json": {"image": []}}, 400, "bad_request", "empty list"),
         ({"data": b"x", "content_type": "text/plain"}, 400, "bad_request", "'text/plain' is not understood"),
+        (
+            {"data": photo("red"), "content_type": "image/png", "headers": {"Content-Encoding": "gzip"}},
+            400, "bad_request", "Content-Encoding 'gzip' is not understood",
+        ),
         ({"data": b"no picture at all", "content_type": "image/png"}, 415, "unsupported_image", "JPEG"),
         ({"data": b"", "content_type": "image/png"}, 400, "bad_request", "the body is empty"),
         (

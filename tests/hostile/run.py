@@ -31,9 +31,9 @@ ALLOWED = {200, 400, 413, 415, 422}
 HANG_S = 2.0
 GOOD_EVERY = 20
 KEPT_S = 5.0  # a connection that stands still longer may have been closed by the server
-# Of resident memory: the worker, where each of its two runners may hold a photo of 50 megapixels
+# Of resident memory: the worker, where each of its three runners may hold a photo of 50 megapixels
 # (JPEG, PNG or WebP; 16 bytes a pixel for a moment), and one decoder, with one photo.
-WORKER_MB, DECODER_MB = 1700, 900
+WORKER_MB, DECODER_MB = 2500, 900
 BOUNDARY = "a-boundary"
 NAMES = (
     "photo.jpg",

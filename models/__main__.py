@@ -11,6 +11,7 @@ python -m models verify                  check every weights file in Keras' cach
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -30,10 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level="INFO", format="%(message)s")
     try:
         done: int = given.do(given)
+        sys.stdout.flush()
         return done
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
+        return 0
 
 
 def page() -> str:

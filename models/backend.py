@@ -18,11 +18,13 @@ _log = logging.getLogger(__name__)
 
 
 def choose() -> None:
-    """Before Keras is imported: see that it takes a backend that is installed."""
+    """Before Keras is imported: see that it takes a backend that is installed, if there is one."""
     wanted = os.environ.get("KERAS_BACKEND") or _in_keras_json() or _USABLE[0]
     if wanted in _USABLE and find_spec(wanted):
         return
-    found = next(filter(find_spec, _USABLE), _USABLE[0])
+    found = next(filter(find_spec, _USABLE), None)
+    if found is None:  # Keras isn't here either: who imports it says so
+        return
     _log.warning("Keras' backend %r can't be used here; %s is taken", wanted, found)
     os.environ["KERAS_BACKEND"] = found
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, get_args
 
+from engines.keras_engine import KerasMissing
 from engines.load import load
 from errors import SettingsError, ShiwuError
-from models import labels, weights
+from models import backend, labels, weights
 from models.card import Card
 from models.zoo import card as find_card
 from serving.cores import available
@@ -45,9 +46,15 @@ def main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         _require_apart(given)
+        backend.choose()
         given.run(given)
     except ShiwuError as error:
         print(f"training: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name not in ("keras", "tensorflow"):
+            raise
+        print(f"training: {KerasMissing(given.method)}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"training: {error}; nothing that was learned is lost", file=sys.stderr)

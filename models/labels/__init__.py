@@ -122,7 +122,10 @@ def _read(path: Path) -> tuple[Label, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
-        raise BadLabels(f"there are no labels at {path}") from error
+        raise BadLabels(
+            f"there are no labels at {path}; a class is a line there, in the order of the "
+            "network's answers: an id, a tab and a name"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadLabels(f"the labels at {path} can't be read: {error}") from error
     labels = tuple(_label(path, number, line) for number, line in enumerate(lines, start=1))

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engines.check import pictures
 from models import convnet, folder, labels, zoo
 from models.build import CannotBuild, NotItsWeights, build, scale
 from models.card import Card
+from tests.models import drawn
 
 # Keras 3.15 on NumPy 2.4, when it saves weights.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -142,24 +144,19 @@ def test_efficientnet_computes_what_keras_computes_with_published_weights(
 ):
     """Keras adds a layer only when it downloads by itself; without it the answers are worse."""
     path = tmp_path / "efficientnetb0.weights.h5"
-    made = build(zoo.card("EfficientNetB0"), None)
-    numbers = np.random.default_rng(1)
-    statistics = [np.array([0.5, 0.4, 0.3]), np.array([0.2, 0.3, 0.1]), np.array(1)]
-    made.get_layer(index=2).set_weights(statistics)
-    head = made.get_layer("predictions")
-    kernel, bias = head.get_weights()  # so large that small differences show
-    head.set_weights([1e5 * kernel, bias])
-    made.save_weights(path)
+    card = zoo.card("EfficientNetB0")
+    drawn.write(card, path)
     monkeypatch.setattr(
         "keras.src.applications.efficientnet.file_utils.get_file", lambda *_, **__: str(path)
     )
-    pixels = numbers.integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
+    pixels = pictures(224)[:1]
 
     theirs = keras.applications.EfficientNetB0()(pixels.astype("float32"))
-    ours = build(zoo.card("EfficientNetB0"), path)(pixels)
+    ours = build(card, path)(pixels)
+    without = build(replace(card, folder=tmp_path), path)(pixels)  # a folder's weights are its own
 
     assert np.abs(np.asarray(ours) - np.asarray(theirs)).max() < 1e-4
-    assert np.abs(np.asarray(made(pixels)) - np.asarray(theirs)).max() > 1e-2
+    assert np.abs(np.asarray(without) - np.asarray(theirs)).max() > 1e-2
 
 
 def test_a_network_folder_computes_what_training_saved(keras, tiny):

@@ -161,3 +161,14 @@ def test_it_needs_no_tensorflow(cache):
     code += "assert not {'keras', 'tensorflow', 'h5py'} & set(sys.modules)"
 
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_reader_who_has_seen_enough_ends_the_list_without_a_traceback():
+    """`python -m models list | head`."""
+    command = [sys.executable, "-m", "models", "list"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listing:
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
+    assert listing.returncode == 0

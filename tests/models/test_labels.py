@@ -102,7 +102,7 @@ def test_missing_labels_are_told(boxed):
     """With the path that was looked for."""
     card, file = boxed
 
-    with pytest.raises(BadLabels, match=f"no labels at {file}"):
+    with pytest.raises(BadLabels, match=f"no labels at {file}; .* an id, a tab and a name"):
         labels.read(card)
     with pytest.raises(BadLabels, match=r"no labels at .*klingon\.en\.tsv"):
         labels.read("klingon")

@@ -89,7 +89,8 @@ def test_missing_labels_are_told_with_their_place(colours, tmp_path):
     colours.with_name("colours.labels.tsv").unlink()
     service = begin(tmp_path, model=colours)
     assert service.process.wait(timeout=240) != 0
-    assert f"there are no labels at {tmp_path}/colours.labels.tsv" in service.log.read_text()
+    said = service.log.read_text()
+    assert f"there are no labels at {tmp_path}/colours.labels.tsv; a class is a line there" in said
 
 
 def test_another_input_size_is_what_the_service_computes_with(tmp_path, weights, elephant):

@@ -18,6 +18,7 @@ from engines.keras_engine import KerasEngine
 from engines.openvino_engine import OpenVinoEngine
 from models import zoo
 from models.build import build, scale
+from tests.models import drawn
 
 pytestmark = [
     # Keras 3.15 on NumPy 2.4, when it saves weights.
@@ -26,6 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
 ]
 
+TOLERANCE = 1e-4  # of a probability, in f32
 PUBLISHED = [name for name in zoo.names() if name != zoo.DEFAULT]
 A_FEW = [
     *("Xception", "ResNet50", "ResNet50V2", "ResNeXt50", "InceptionV3", "MobileNet_0.25_128"),
@@ -123,10 +125,27 @@ def test_both_engines_give_the_same_answers_for_every_other_network_too(name, ke
     assert_same_answers(zoo.card(name), keras, folder)
 
 
+@pytest.mark.parametrize("name", ["MobileNetV2_0.35_96", "ConvNeXtTiny"])
+def test_an_error_in_one_layer_would_be_seen(name, keras, folder):
+    """A twentieth in one kernel: else a comparison to 1e-4 would say nothing of what is deep in."""
+    card, weights = zoo.card(name), folder / "random.weights.h5"
+    drawn.write(card, weights)
+    graph = build(card, weights)
+    shown = pictures(card.input_size)[:1]
+    expected = np.asarray(graph(shown))
+    *kernels, _head = [layer for layer in graph._flatten_layers() if hasattr(layer, "kernel")]
+
+    for layer in (kernels[0], kernels[len(kernels) // 2], kernels[-1]):
+        kernel = np.asarray(layer.kernel)
+        layer.kernel.assign(1.05 * kernel)
+        assert np.abs(np.asarray(graph(shown)) - expected).max() > TOLERANCE, layer.name
+        layer.kernel.assign(kernel)
+
+
 def assert_same_answers(card, keras, folder) -> None:
     shown = pictures(card.input_size)
     weights = folder / "random.weights.h5"
-    random_weights(card, keras, shown).save_weights(weights)
+    drawn.write(card, weights)
     keras.backend.clear_session()
     reference = KerasEngine(card, weights)
     expected = reference.run(shown[:1])
@@ -136,22 +155,7 @@ def assert_same_answers(card, keras, folder) -> None:
     entry = cache.entry(card, lambda: weights, folder / "compiled")
     engine = OpenVinoEngine(card.name, entry, "f32", cores=2)
 
-    assert expected.std() > 1e-4  # else anything would be equal
+    assert expected.std() > TOLERANCE  # else anything would be equal
     assert expected.sum() == pytest.approx(1, abs=1e-5)
-    assert np.abs(engine.run(shown[:1]) - expected).max() < 1e-4
+    assert np.abs(engine.run(shown[:1]) - expected).max() < TOLERANCE
     engine.close()
-
-
-def random_weights(card, keras, shown):
-    """The network with random numbers, its head such that classes are unlike.
-
-    Random features are large or small as depth and family will have it; what the head makes of
-    them is brought to a standard deviation of 2, so that probabilities have a shape.
-    """
-    graph = build(card, None)
-    head = next(layer for layer in reversed(graph.layers) if hasattr(layer, "kernel"))
-    features = np.asarray(keras.Model(graph.input, head.input)(shown[:1]), np.float64)
-    kernel, *rest = head.get_weights()
-    logits = features.reshape(-1) @ kernel.reshape(-1, card.classes)
-    head.set_weights([kernel * (2 / logits.std()), *rest])
-    return graph

@@ -1,12 +1,14 @@
 """What is seen before anything is learned: the place, the disk, and what can't be meant."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.training.conftest import run
+from tests.training.conftest import ROOT, run
 from training.checkpoint import NoRoom
 from training.workplace import CHECKPOINT, workplace
 
@@ -34,6 +36,29 @@ def fail(out: Path, leaving: str) -> None:
     with workplace(out, 0) as work:
         (work / leaving).touch()
         raise NoRoom
+
+
+def test_a_backend_of_keras_that_is_not_here_is_no_reason_not_to_teach(folders, tmp_path):
+    """Whoever set it for other work may not have it beside this."""
+    asked = ["scratch", "--data", folders, "--out", tmp_path / "mine", "--size", 32, "--epochs", 1]
+    ran = run(*asked, env={**os.environ, "KERAS_BACKEND": "no-such-backend"})
+    assert ran.returncode == 0, ran.stderr
+    assert "Keras' backend 'no-such-backend' can't be used here; tensorflow is taken" in ran.stderr
+
+
+def test_without_keras_it_is_told_what_to_install(folders, tmp_path):
+    """`make run` alone doesn't install it."""
+    without = "import sys; sys.modules['keras'] = None; sys.argv[0] = 'training'; "
+    begin = "import runpy; runpy.run_module('training', run_name='__main__')"
+    asked = ["scratch", "--data", folders, "--out", tmp_path / "mine", "--size", "32"]
+    ran = subprocess.run(
+        [sys.executable, "-c", without + begin, *map(str, asked)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "training: scratch needs Keras and TensorFlow" in ran.stderr
+    assert "pip install -r requirements.txt" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_refused_run_leaves_nothing_behind(tmp_path):

@@ -98,6 +98,7 @@ def _torch_step(network: "keras.Model", optimizer: Any, loss: Any) -> Step:
     variables = network.trainable_variables
     parameters = [variable.value for variable in variables]
     threads = max(1, available() // HALVES)
+    torch.set_num_threads(threads)  # of this thread, which applies the gradients; others in a pool
     halves = ThreadPoolExecutor(HALVES, "step", torch.set_num_threads, (threads,))
 
     def half(pictures: Floats, targets: Floats) -> tuple[float, float, list[Any]]:

@@ -50,8 +50,8 @@ TELL_EVERY_S = 15.0
 # bounds, and epochs until so many pictures were seen.
 _STEPS_AN_EPOCH = 30
 _SMALLEST_BATCH, _LARGEST_BATCH = 16, 256
-_PICTURES_SEEN = 120_000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 60
+_PICTURES_SEEN = 320_000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 160
 # What keeps a network from learning fewer pictures than these by heart.
 _FEW = 20_000
 _OF_FEW: dict[str, Any] = {"smallest_crop": 0.5, "light": 0.25, "mixup": 0.2, "shown_at": 0.75}

@@ -30,6 +30,7 @@ HOSTILE_SHARE = 0.2
 CLIENTS = 8
 SENDERS = 64
 FIFTHS = 5
+_OWN = ("Anon", "Shmem")
 # Beyond these it is called a leak or slower: what one run differs from the next by is less.
 GROWTH_SHARE = 0.05
 SLOWER_BY = 1.2
@@ -62,10 +63,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Sample:
-    """What all processes of the service held at one moment of the run."""
+    """What all processes of the service held at one moment of the run.
+
+    `own_mb` is what isn't a file's (Pss_Anon and Pss_Shmem, proc(5)). A library's pages are left
+    out: they count more as soon as another process of the machine, which has them too, ends.
+    """
 
     at_s: float
-    pss_mb: float
+    own_mb: float
     rss_mb: float
     threads: int
     files: int
@@ -160,9 +165,11 @@ def at_rate(per_s: float, seconds: float, seed: int = 5) -> Iterator[float]:
 
 def sample(server: servers.Server, begun: float) -> Sample:
     """What the service's processes hold now; of one that ends meanwhile, nothing."""
-    rss = threads = files = 0
+    own = rss = threads = files = 0
     for pid in server.pids():
         try:
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            own += sum(int(rollup.split(f"Pss_{kind}:")[1].split()[0]) for kind in _OWN)
             status = Path(f"/proc/{pid}/status").read_text()
             rss += int(status.split("VmRSS:")[1].split()[0])
             threads += int(status.split("Threads:")[1].split()[0])
@@ -170,7 +177,7 @@ def sample(server: servers.Server, begun: float) -> Sample:
         except (OSError, IndexError):
             continue
     at = time.monotonic() - begun
-    return Sample(at, server.memory_mb(), rss * 1024 / 1e6, threads, files)
+    return Sample(at, own * 1024 / 1e6, rss * 1024 / 1e6, threads, files)
 
 
 def workers(server: servers.Server) -> set[int]:
@@ -209,13 +216,13 @@ def judge(done: Sequence[Done], samples: Sequence[Sample], replaced: int) -> lis
         return [one for one in samples if number * fifth <= one.at_s < (number + 1) * fifth]
 
     later = [one for one in samples if one.at_s >= fifth]
-    slope_mb_s = float(np.polyfit([s.at_s for s in later], [s.pss_mb for s in later], 1)[0])
-    growth, mean = slope_mb_s * (seconds - fifth), np.mean([one.pss_mb for one in later])
+    slope_mb_s = float(np.polyfit([s.at_s for s in later], [s.own_mb for s in later], 1)[0])
+    growth, mean = slope_mb_s * (seconds - fifth), np.mean([one.own_mb for one in later])
     most = GROWTH_SHARE * float(mean)
     first, last = (p99_ms(done, number * fifth, (number + 1) * fifth) for number in (0, 4))
     found = [
         Checked(
-            "memory (PSS), trend from the second fifth to the end",
+            "memory of their own, trend from the second fifth to the end",
             f"{growth:+.1f} MB of {mean:.0f} MB ({slope_mb_s * 3600:+.0f} MB an hour)",
             f"at most {GROWTH_SHARE:.0%} ({most:.1f} MB) more",
             growth <= most,
@@ -280,13 +287,13 @@ def fifths(done: Sequence[Done], samples: Sequence[Sample]) -> str:
                 sum(one.status == 503 for one in asked),
                 report.figure(float(np.percentile(good, 50))),
                 report.figure(p99_ms(done, begin, end)),
-                report.figure(float(np.mean([one.pss_mb for one in seen]))),
+                report.figure(float(np.mean([one.own_mb for one in seen]))),
                 report.figure(float(np.mean([one.rss_mb for one in seen]))),
                 f"{min(s.threads for s in seen)}-{max(s.threads for s in seen)}",
                 f"{min(s.files for s in seen)}-{max(s.files for s in seen)}",
             ]
         )
-    head = ["minutes", "requests", "503", "p50, ms", "p99, ms", "PSS, MB", "RSS, MB"]
+    head = ["minutes", "requests", "503", "p50, ms", "p99, ms", "own, MB", "RSS, MB"]
     return report.table([*head, "threads", "files"], rows)
 
 
@@ -299,7 +306,7 @@ def plot(done: Sequence[Done], samples: Sequence[Sample], path: Path) -> None:
 
     figure, axes = pyplot.subplots(3, 1, sharex=True, figsize=(9, 8), constrained_layout=True)
     minutes = [one.at_s / 60 for one in samples]
-    axes[0].plot(minutes, [one.pss_mb for one in samples], label="PSS")
+    axes[0].plot(minutes, [one.own_mb for one in samples], label="their own")
     axes[0].plot(minutes, [one.rss_mb for one in samples], label="RSS")
     axes[0].set_ylabel("memory, MB")
     axes[1].plot(minutes, [one.threads for one in samples], label="threads")

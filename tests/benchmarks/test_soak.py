@@ -18,8 +18,8 @@ def requests(ms=lambda _: 50.0, status=200, good=True):
     return [Done(at, at + ms(at) / 1000, status, good) for at in range(SECONDS)]
 
 
-def samples(pss=lambda _: 200.0, threads=lambda _: 60, files=lambda _: 40):
-    return [Sample(at, pss(at), 300.0, threads(at), files(at)) for at in range(0, SECONDS, 5)]
+def samples(own=lambda _: 200.0, threads=lambda _: 60, files=lambda _: 40):
+    return [Sample(at, own(at), 300.0, threads(at), files(at)) for at in range(0, SECONDS, 5)]
 
 
 def failing(done, seen, replaced=0):
@@ -40,8 +40,8 @@ def test_busy_and_refused_hostile_ones_are_no_failure():
 @pytest.mark.parametrize(
     ("done", "seen", "what"),
     [
-        (requests(), samples(pss=lambda at: 200 + at / 100), "memory"),
-        (requests(), samples(pss=lambda at: 100 + at / 250), "memory"),  # 5.8 of 104 MB
+        (requests(), samples(own=lambda at: 200 + at / 100), "memory"),
+        (requests(), samples(own=lambda at: 100 + at / 250), "memory"),  # 5.8 of 104 MB
         (requests(ms=lambda at: 50 if at < 1500 else 70), samples(), "p99"),
         (requests(), samples(threads=lambda at: 60 + at // 300), "threads"),
         (requests(), samples(files=lambda at: 40 + at // 300), "files"),
@@ -59,7 +59,7 @@ def test_a_replaced_worker_is_told():
 
 
 def test_memory_that_fills_in_the_first_fifth_is_no_leak():
-    assert failing(requests(), samples(pss=lambda at: 200 if at > 300 else 100 + at / 3)) == []
+    assert failing(requests(), samples(own=lambda at: 200 if at > 300 else 100 + at / 3)) == []
 
 
 def test_requests_come_at_the_rate_that_was_asked_for():

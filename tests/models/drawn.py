@@ -17,7 +17,7 @@ from models.build import build
 from models.card import Card
 
 SPREAD = 2.0  # standard deviation of the logits: so probabilities have a shape
-SEEN = 2  # pictures
+SEEN = 3  # pictures
 
 
 def write(card: Card, path: Path, seed: int = 0) -> None:

@@ -137,19 +137,21 @@ def _photos(data: bytes | list[Any], count: int) -> list[bytes | Pixels]:
         raise BadTensor(
             f"the input's shape says {count} photos; one request brings at most {MAX_PARTS}"
         )
-    found: list[bytes | Pixels]
+    # Either way before millions of empty ones are taken out.
     if isinstance(data, list):
-        found = [base64_photo(text, "a photo in the input's data") for text in data]
-    else:
-        found, at = [], 0
-        while at + 4 <= len(data):
-            if len(found) == count:  # before millions of empty ones are taken out
-                raise BadTensor(f"the input's shape says {count} photos, and more came")
-            (length,) = struct.unpack_from("<I", data, at)
-            found.append(data[at + 4 : at + 4 + length])
-            at += 4 + length
-        if at != len(data):
-            raise BadTensor("the bytes of the input end in the middle of a photo")
+        if len(data) != count:
+            raise BadTensor(f"the input's shape says {count} photos, and {len(data)} came")
+        return [base64_photo(text, "a photo in the input's data") for text in data]
+    found: list[bytes | Pixels] = []
+    at = 0
+    while at + 4 <= len(data):
+        if len(found) == count:
+            raise BadTensor(f"the input's shape says {count} photos, and more came")
+        (length,) = struct.unpack_from("<I", data, at)
+        found.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    if at != len(data):
+        raise BadTensor("the bytes of the input end in the middle of a photo")
     if len(found) != count:
         raise BadTensor(f"the input's shape says {count} photos, and {len(found)} came")
     return found

@@ -10,7 +10,6 @@ A network folder may bring its own entry (`compiled/`), which serves before the 
 that is how the network in the box starts without TensorFlow.
 """
 
-import errno
 import hashlib
 import json
 import logging
@@ -152,11 +151,20 @@ def _export_apart(card: Card, weights: Path, out: Path, purpose: Purpose) -> Non
         raise SettingsError(sentence)
     if "No module named 'tensorflow'" in complaints or "No module named 'keras'" in complaints:
         raise KerasMissing(card.name)
-    if shutil.disk_usage(out).free < weights.stat().st_size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # OpenVINO's words don't say so
+    _require_room(out, weights.stat().st_size)  # OpenVINO's words don't say so
     _log.error("exporting %s said:\n%s", card.name, complaints[-4000:])
     last = (complaints.strip().splitlines() or [f"exit status {status}"])[-1]
     raise ExportFailed(f"{card.name} could not be exported from Keras: {last}")
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """See that so many bytes can be written here: a disk may be full, or a quota or limit reached.
+
+    Raises:
+        OSError: they can't; its number says why.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _text(file: IO[bytes]) -> str:

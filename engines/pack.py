@@ -28,6 +28,10 @@ class AlreadyThere(SettingsError):
     """The folder to be written exists."""
 
 
+class CantWrite(SettingsError):
+    """The folder can't be written: no room, or no folder above it."""
+
+
 def pack(
     card: Card, find_weights: Callable[[], Path], out: Path, every_layer: bool = False
 ) -> None:
@@ -44,21 +48,38 @@ def pack(
 
     Raises:
         AlreadyThere: there is something at `out`.
+        CantWrite: `out` can't be written.
         SettingsError: no weights, or TensorFlow is needed and not installed.
         EngineError: the network can't be exported, or its answers have drifted.
     """
     if out.exists():
         raise AlreadyThere(f"{out} exists; remove it, or give another --out")
-    with TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}-") as unfinished:
-        made = Path(unfinished) / "network"
-        purposes: list[cache.Purpose] = ["compiled", "layers"] if every_layer else ["compiled"]
-        for purpose in purposes:
-            entry = cache.entry(card, find_weights, Path(unfinished), purpose)
-            shutil.copytree(entry, made / purpose)
-        OpenVinoEngine(card.name, made / "compiled", "f32", cores=1).close()
-        _copy_words(card, made)
-        folder.save(card, made)
-        made.rename(out)
+    purposes: list[cache.Purpose] = ["compiled", "layers"] if every_layer else ["compiled"]
+    try:
+        with TemporaryDirectory(dir=out.absolute().parent, prefix=f".{out.name}-") as unfinished:
+            made = Path(unfinished) / "network"
+            for purpose in purposes:
+                entry = cache.entry(card, find_weights, Path(unfinished), purpose)
+                _copy_entry(entry, made / purpose)
+            OpenVinoEngine(card.name, made / "compiled", "f32", cores=1).close()
+            _copy_words(card, made)
+            folder.save(card, made)
+            made.rename(out)
+    except cache.CacheUnusable as error:
+        raise _cant_write(out, error.__cause__) from error
+    except OSError as error:
+        raise _cant_write(out, error) from error
+
+
+def _cant_write(out: Path, error: BaseException | None) -> CantWrite:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return CantWrite(f"{out} can't be written ({why}); make room, or give another --out")
+
+
+def _copy_entry(entry: Path, made: Path) -> None:
+    made.mkdir(parents=True)
+    for path in entry.iterdir():  # copytree's own error is no sentence
+        shutil.copy(path, made / path.name)
 
 
 def _copy_words(card: Card, made: Path) -> None:

@@ -211,6 +211,8 @@ def test_millions_of_empty_photos_are_not_even_taken_out(client):
     assert "says 1 photos, and more came" in refusal(infer(client, said, tail))
     said["inputs"][0]["shape"] = [1_000_000]
     assert "one request brings at most 256" in refusal(infer(client, said, tail))
+    in_json = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["ä"] * 100_000}
+    assert "100000 came" in refusal(infer(client, {"inputs": [in_json]}))
 
 
 def test_a_bad_photo_has_the_status_that_predict_gives_it(client):

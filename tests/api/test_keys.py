@@ -200,11 +200,12 @@ def test_a_broken_file_stops_the_start(make_app, file):
     assert secret not in str(raised.value)
 
 
-def test_a_pipe_in_place_of_the_file_stops_the_start_and_is_not_waited_for(tmp_path):
+def test_what_is_no_file_stops_the_start_and_is_not_waited_for(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(SettingsError, match="is no file"):
-        create_app(Settings(keys=str(pipe)))
+    for place in (pipe, tmp_path, "/dev/zero"):
+        with pytest.raises(SettingsError, match=f"{place} is no file"):
+            create_app(Settings(keys=str(place)))
 
 
 def test_the_file_holds_the_digest_and_nobody_else_can_read_it(file, phone):

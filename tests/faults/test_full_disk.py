@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,39 @@ def to_export(tmp_path_factory):
     made = tmp_path_factory.mktemp("to-export") / "Raw"
     shutil.copytree(ROOT / "models/bundled", made, ignore=shutil.ignore_patterns("compiled*"))
     return made
+
+
+@pytest.mark.parametrize("why", ["No space left on device", "File too large"])
+def test_a_start_that_finds_no_room_ends_with_a_sentence(
+    tmp_path, to_export, folder, after_mounting, why
+):
+    """A disk may be full, or a limit or quota reached on one that has room."""
+    under = {
+        "No space left on device": lambda: after_mounting(disk(folder, "2m")),
+        "File too large": lambda: ["sh", "-c", 'ulimit -f 2048 && exec "$@"', "sh"],
+    }[why]()
+    service = begin(tmp_path, model=to_export, cache=folder, under=under)
+    try:
+        assert service.process.wait(timeout=120) != 0
+    finally:
+        service.stop()
+    said = service.log.read_text()
+    assert f"{folder}, can't be used ({why}); give another as SHIWU_CACHE, or make room" in said
+    assert "Traceback" not in said
+
+
+def test_a_network_that_there_is_no_room_for_is_not_packed(folder, after_mounting):
+    command = [sys.executable, "-m", "engines.pack", "--model", "ShiwuNet", "--out", folder / "net"]
+    under = after_mounting(
+        disk(folder, "2m"), f'{{ "$@"; status=$?; ls -A {folder}; exit $status; }}'
+    )
+    packed = subprocess.run([*under, *command], cwd=ROOT, capture_output=True, text=True)
+    assert packed.returncode == 1
+    assert packed.stderr == (
+        f"ShiwuNet can't be packed: {folder}/net can't be written (No space left on device); "
+        "make room, or give another --out\n"
+    )
+    assert packed.stdout == "", "nothing is left there"
 
 
 def test_no_room_in_the_cache_is_said_in_a_sentence_and_others_are_served(
